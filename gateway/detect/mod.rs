@@ -1,0 +1,7 @@
+//! Texts in, findings out: where personal and sensitive data stands, and how sure we are.
+
+mod category;
+mod finding;
+
+pub use category::Category;
+pub use finding::{Confidence, Finding};

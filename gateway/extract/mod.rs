@@ -1,0 +1,1 @@
+//! Bytes of a part in, visible text out.

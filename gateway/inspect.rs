@@ -1,0 +1,1 @@
+//! One message in, one [`Inspection`](crate::policy::Verdict) out: extract, detect, decide.

@@ -1,0 +1,22 @@
+//! The vocabulary of mail: addresses, envelopes, parsed messages, texts, edits and replies.
+//!
+//! Everything here is a pure function of its arguments: no I/O, no clock, no randomness. Parsing
+//! never fails; it yields [`Defect`]s, and what is ambiguous is suspicious, never clean.
+
+mod address;
+mod edit;
+mod envelope;
+mod header;
+mod message;
+mod reply;
+mod sensitive;
+mod text;
+
+pub use address::{Address, AddressError};
+pub use edit::{Splice, apply};
+pub use envelope::{Audience, Envelope};
+pub use header::{Field, fields_of};
+pub use message::{Content, Defect, Disposition, Limits, Message, Part, PartId, TransferEncoding};
+pub use reply::{Condition, Reply};
+pub use sensitive::Sensitive;
+pub use text::{Place, Text};

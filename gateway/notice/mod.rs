@@ -1,0 +1,1 @@
+//! Mail that the gateway itself writes: to senders, approvers and admins.

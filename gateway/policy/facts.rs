@@ -1,0 +1,61 @@
+//! What the policy may know of a message.
+
+use crate::detect::Finding;
+use crate::mail::{Address, Audience, Defect, Sensitive};
+
+/// How an attachment is protected, folded over everything inside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Protection {
+    /// Readable, and it was read: what it holds is among the findings.
+    None,
+    /// Truly encrypted.
+    Strong,
+    /// Encrypted in a way that can be broken.
+    Weak,
+    /// Partly encrypted.
+    Partial,
+    /// Not inspectable: it could carry text and could not be read. Never clean.
+    Unknown,
+}
+
+/// One attachment as the policy sees it.
+#[derive(Debug, Clone)]
+pub struct Attachment {
+    /// File name, through nested messages and archives with `/`; `part-3` where there is none.
+    pub path: Sensitive<String>,
+    /// The media type by which it was read.
+    pub media_type: String,
+    /// Its protection.
+    pub protection: Protection,
+    /// Why, in words for a report: "not a type this gateway can read".
+    pub evidence: String,
+}
+
+/// Everything a verdict may depend on.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The reverse path; `None` is `<>`.
+    pub sender: Option<&'a Address>,
+    /// The envelope's recipients with how far outside they stand, in envelope order.
+    pub recipients: &'a [(Address, Audience)],
+    /// Distinct addresses outside the school's own domains that the header shows (To, Cc,
+    /// Resent-To, Resent-Cc, Reply-To), and how many of them are not trusted partners.
+    pub visible_outside: usize,
+    /// How many of `visible_outside` are no trusted partners.
+    pub visible_untrusted: usize,
+    /// Distinct outside attendees of a calendar invitation in the message.
+    pub calendar_attendees_outside: usize,
+    /// What was found.
+    pub findings: &'a [Finding],
+    /// What is attached.
+    pub attachments: &'a [Attachment],
+    /// What is ambiguous or broken; not empty means suspicious.
+    pub defects: &'a [Defect],
+}
+
+impl Facts<'_> {
+    /// Whether any recipient stands outside the school's own domains.
+    pub fn goes_outside(&self) -> bool {
+        self.recipients.iter().any(|(_, audience)| *audience != Audience::Own)
+    }
+}

@@ -1,0 +1,1 @@
+//! The SMTP doors: the server that takes mail in and the relay that passes it on.

@@ -1,0 +1,1 @@
+//! The only writer of disk: sealed messages, the queue, holds and the audit.

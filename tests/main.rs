@@ -1,0 +1,11 @@
+//! The tests of the whole program, one module a subject; this file is their table of contents.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a test may panic, and prints what it measured"
+)]
