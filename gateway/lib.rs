@@ -14,6 +14,8 @@ pub mod detect;
 
 pub mod policy;
 
+pub mod approval;
+
 pub mod inspect;
 
 pub mod store;
