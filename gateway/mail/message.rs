@@ -54,8 +54,35 @@ pub enum Defect {
     BadHeader,
     /// A multipart or message with an encoding RFC 2045 section 6.4 forbids.
     EncodedComposite,
+    /// A boundary that is the beginning of another line or boundary: readers split differently.
+    BoundaryAmbiguous,
+    /// A message/partial or message/external-body: what the reader will see is not in here.
+    ElsewhereContent,
+    /// An entry of an address field that is no mailbox and no group.
+    BadAddress,
     /// More parts, depth, fields or header octets than [`Limits`] allows.
     OverLimit,
+}
+
+impl Defect {
+    /// The defect in words for a notice or a report, without anything out of the message.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Unparsable => "it has no readable header",
+            Self::DuplicateMimeField => "a part of it declares its type or encoding twice",
+            Self::DuplicateField => "a header field that may stand once stands there twice",
+            Self::BoundaryMissing => "its parts are not separated as they declare",
+            Self::Unclosed => "its last part does not end",
+            Self::BadEncoding => "a part of it can't be decoded",
+            Self::BadCharset => "a text in it uses an unknown or a wrong character set",
+            Self::BadHeader => "its header holds a line that is no header field",
+            Self::EncodedComposite => "a container in it is encoded in a forbidden way",
+            Self::BoundaryAmbiguous => "its parts can be separated in two ways",
+            Self::ElsewhereContent => "a part of its content lies outside the message",
+            Self::BadAddress => "an entry of an address field is no address",
+            Self::OverLimit => "it has more parts, levels or text than can be inspected",
+        }
+    }
 }
 
 /// How a part's octets are encoded for transfer (RFC 2045 section 6).

@@ -4,6 +4,8 @@
 //! never fails; it yields [`Defect`]s, and what is ambiguous is suspicious, never clean.
 
 mod address;
+mod addresses;
+mod attachment;
 mod edit;
 mod envelope;
 mod header;
@@ -13,6 +15,8 @@ mod sensitive;
 mod text;
 
 pub use address::{Address, AddressError};
+pub use addresses::{AddressList, Mailbox, addresses, addresses_in, visible_recipients};
+pub use attachment::{Attachment, Protection};
 pub use edit::{Splice, apply};
 pub use envelope::{Audience, Envelope};
 pub use header::{Field, fields_of};

@@ -1,35 +1,7 @@
 //! What the policy may know of a message.
 
 use crate::detect::Finding;
-use crate::mail::{Address, Audience, Defect, Sensitive};
-
-/// How an attachment is protected, folded over everything inside it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Protection {
-    /// Readable, and it was read: what it holds is among the findings.
-    None,
-    /// Truly encrypted.
-    Strong,
-    /// Encrypted in a way that can be broken.
-    Weak,
-    /// Partly encrypted.
-    Partial,
-    /// Not inspectable: it could carry text and could not be read. Never clean.
-    Unknown,
-}
-
-/// One attachment as the policy sees it.
-#[derive(Debug, Clone)]
-pub struct Attachment {
-    /// File name, through nested messages and archives with `/`; `part-3` where there is none.
-    pub path: Sensitive<String>,
-    /// The media type by which it was read.
-    pub media_type: String,
-    /// Its protection.
-    pub protection: Protection,
-    /// Why, in words for a report: "not a type this gateway can read".
-    pub evidence: String,
-}
+use crate::mail::{Address, Attachment, Audience, Defect};
 
 /// Everything a verdict may depend on.
 #[derive(Debug)]

@@ -3,5 +3,6 @@
 mod facts;
 mod verdict;
 
-pub use facts::{Attachment, Facts, Protection};
+pub use crate::mail::{Attachment, Protection};
+pub use facts::Facts;
 pub use verdict::{Action, Outcome, Reason, Verdict};
