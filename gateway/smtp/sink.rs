@@ -1,0 +1,1 @@
+//! A small next hop that keeps what arrives.
