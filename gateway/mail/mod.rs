@@ -6,21 +6,26 @@
 mod address;
 mod addresses;
 mod attachment;
+mod charset;
+mod defects;
 mod edit;
 mod envelope;
 mod header;
 mod message;
+mod mime;
 mod reply;
 mod sensitive;
 mod text;
+mod walk;
 
 pub use address::{Address, AddressError};
 pub use addresses::{AddressList, Mailbox, addresses, addresses_in, visible_recipients};
 pub use attachment::{Attachment, Protection};
+pub use defects::Defect;
 pub use edit::{Splice, apply};
 pub use envelope::{Audience, Envelope};
 pub use header::{Field, fields_of};
-pub use message::{Content, Defect, Disposition, Limits, Message, Part, PartId, TransferEncoding};
+pub use message::{Content, Disposition, Flow, Limits, Message, Part, PartId, TransferEncoding};
 pub use reply::{Condition, Reply};
 pub use sensitive::Sensitive;
 pub use text::{Place, Text};
