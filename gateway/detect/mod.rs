@@ -2,6 +2,8 @@
 
 mod category;
 mod finding;
+mod roll;
 
 pub use category::Category;
 pub use finding::{Confidence, Finding};
+pub use roll::{Pupil, Roll, RollError, RollStatus};
