@@ -81,7 +81,8 @@ impl Inspector {
         let _ = texts;
         let findings = Vec::new();
         let audiences = self.with_audience(envelope.recipients.iter().cloned());
-        let visible = self.distinct(mail::visible_recipients(message).into_iter().map(|m| m.address));
+        let visible =
+            self.distinct(mail::visible_recipients(message).into_iter().map(|m| m.address));
         let attendees = self.distinct(calendar_attendees.into_iter());
         let mut all_defects = message.defects().to_vec();
         all_defects.extend(defects);
