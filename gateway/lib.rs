@@ -8,6 +8,8 @@ pub mod mail;
 
 pub mod clock;
 
+pub mod calendar;
+
 pub mod extract;
 
 pub mod detect;
