@@ -70,13 +70,13 @@ pub(super) struct Problems<'a> {
 }
 
 impl Problems<'_> {
-    /// Notes a problem at a value. `field` is used where the value is a default.
+    /// Notes a problem at a value. `field` names it where the value is a default, and where the
+    /// problem is the whole of a list or an object, whose place is its first entry.
     pub(super) fn at(&mut self, location: Location, field: &str, what: String, remedy: &str) {
         let place = place_of(location);
         let (field, snippet) = match place {
             Some((line, column)) => {
-                let named = path_at(self.source, line);
-                let field = if named.is_empty() { field.to_owned() } else { named };
+                let field = widened(path_at(self.source, line), field);
                 (field, snippet(self.source, line, column))
             }
             None => (field.to_owned(), String::new()),
@@ -98,6 +98,19 @@ impl Problems<'_> {
         let words = strip_place(&bare.to_string());
         let remedy = remedy_for(&words);
         self.at(location, "", words, remedy);
+    }
+}
+
+/// The path at a place, cut after `field` if it leads further in than one item.
+fn widened(path: String, field: &str) -> String {
+    if path.is_empty() {
+        return field.to_owned();
+    }
+    match path.split_once(field) {
+        Some((before, after)) if !field.is_empty() && after.contains('.') => {
+            format!("{before}{field}")
+        }
+        _ => path,
     }
 }
 

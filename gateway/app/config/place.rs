@@ -56,10 +56,12 @@ fn steps_of(line: &str) -> Vec<Step<'_>> {
 /// How many items of the same list stand before the one at `index`.
 fn items_before(lines: &[&str], index: usize, indent: usize) -> usize {
     let is_inside = |line: &&&str| {
-        let own = line.len() - line.trim_start().len();
-        line.trim().is_empty()
+        let text = line.trim_start();
+        let own = line.len() - text.len();
+        text.is_empty()
+            || text.starts_with('#')
             || own > indent
-            || (own == indent && line.trim_start().starts_with('-'))
+            || (own == indent && text.starts_with('-'))
     };
     let is_item = |line: &&&str| {
         line.len() - line.trim_start().len() == indent && line.trim_start().starts_with('-')
@@ -128,8 +130,8 @@ listeners:
     fn any_text_and_any_line_is_answered() {
         for source in ["", ":", "- - -", "\u{feff}a:\n\tb: c", "{a: b}"] {
             for line in 0..5 {
-                let _ = path_at(source, line);
-                let _ = snippet(source, line, 3);
+                drop(path_at(source, line));
+                drop(snippet(source, line, 3));
             }
         }
     }
