@@ -17,16 +17,21 @@ pub struct Splice {
 /// Returns `None` where they overlap or reach beyond the end, which is an error of ours: the
 /// caller must treat the message as one that could not be rewritten.
 pub fn apply(original: &[u8], splices: &[Splice]) -> Option<Vec<u8>> {
-    let added: usize = splices.iter().map(|splice| splice.with.len()).sum();
-    let mut result = Vec::with_capacity(original.len() + added);
+    Some(pieces(original, splices)?.concat())
+}
+
+/// What [`apply`] would return, as slices of the original and of the splices, uncopied. `None` as
+/// there.
+pub fn pieces<'a>(original: &'a [u8], splices: &'a [Splice]) -> Option<Vec<&'a [u8]>> {
+    let mut pieces = Vec::with_capacity(splices.len() * 2 + 1);
     let mut copied = 0;
     for splice in splices {
-        result.extend_from_slice(original.get(copied..splice.at.start)?);
-        result.extend_from_slice(&splice.with);
+        pieces.push(original.get(copied..splice.at.start)?);
+        pieces.push(splice.with.as_slice());
         copied = splice.at.end.max(splice.at.start);
     }
-    result.extend_from_slice(original.get(copied..)?);
-    Some(result)
+    pieces.push(original.get(copied..)?);
+    Some(pieces)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub use address::{Address, AddressError};
 pub use addresses::{AddressList, Mailbox, addresses, addresses_in, visible_recipients};
 pub use attachment::{Attachment, Protection};
 pub use defects::Defect;
-pub use edit::{Splice, apply};
+pub use edit::{Splice, apply, pieces};
 pub use envelope::{Audience, Envelope};
 pub use header::{Field, fields_of};
 pub use message::{Content, Disposition, Flow, Limits, Message, Part, PartId, TransferEncoding};

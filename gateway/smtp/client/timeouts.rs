@@ -71,13 +71,4 @@ impl Timeouts {
     pub fn body_of(&self, octets: u64) -> Duration {
         self.body + Duration::from_secs(octets / self.body_rate.max(1))
     }
-
-    /// Longer than any transaction with this many recipients and octets can last, reconnecting
-    /// included: the sum of all steps.
-    pub fn whole(&self, recipients: usize, octets: u64) -> Duration {
-        let connect = self.connect + self.greeting + self.ehlo * 2 + self.tls * 2;
-        let rcpt = self.rcpt * u32::try_from(recipients).unwrap_or(u32::MAX);
-        let once = self.mail * 2 + self.data + self.body_of(octets) + self.end_of_data;
-        connect.saturating_add(rcpt).saturating_add(once) + self.quit
-    }
 }

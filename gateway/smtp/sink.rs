@@ -1,1 +1,0 @@
-//! A small next hop that keeps what arrives.
