@@ -4,6 +4,18 @@
 //! [`Protection::Unknown`](crate::mail::Protection), never silently clean. Callers reach it
 //! through [`TextSource`], so that a child process may take its place.
 
+mod calendar;
+mod collect;
+mod fields;
+mod html;
+mod html_text;
+mod html_words;
+mod plain;
+mod sniff;
+mod view;
+
+use collect::Collector;
+
 use crate::mail::Address;
 use crate::mail::Attachment;
 use crate::mail::Defect;
@@ -69,6 +81,8 @@ impl TextSource for InProcess {
 
 /// Reads every text out of a message, and says of every attachment whether it could be read.
 pub fn extract(message: &Message, limits: &Limits) -> Extraction {
-    let _ = (message, limits);
-    Extraction::default()
+    Collector::new(limits).collect(message)
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,8 +77,8 @@ pub enum Flow {
 pub enum Content {
     /// The children, in order.
     Multipart(Vec<PartId>),
-    /// A text/plain or text/html part that is no declared attachment, decoded from its charset
-    /// too.
+    /// A text/plain or text/html part that is neither declared an attachment nor named like a
+    /// file, decoded from its charset too: a body.
     Text(Sensitive<String>),
     /// The octets of a message/rfc822 part.
     Message(Bytes),

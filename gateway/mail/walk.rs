@@ -333,7 +333,8 @@ fn content(raw: &Bytes, part: &Part, defects: &mut Defects) -> Content {
         as_it_stands
     });
     let is_body = matches!(part.media_type.as_str(), "text/plain" | "text/html")
-        && part.disposition != Some(Disposition::Attachment);
+        && part.disposition != Some(Disposition::Attachment)
+        && part.filename.is_none();
     if is_body {
         let text = charset::decode(&decoded, part.charset.as_deref());
         if text.misfit {
