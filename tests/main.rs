@@ -9,3 +9,6 @@
     clippy::print_stdout,
     reason = "a test may panic, and prints what it measured"
 )]
+
+mod docs;
+mod tidy;

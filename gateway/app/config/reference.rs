@@ -100,7 +100,8 @@ fn kind(root: &Value, value: &Value) -> String {
     {
         return words.to_owned();
     }
-    match value.get("type").and_then(Value::as_str) {
+    let types = value.get("type");
+    match types.and_then(|types| types.as_str().or_else(|| types.get(0)?.as_str())) {
         Some("integer") => "number".to_owned(),
         Some("boolean") => "`true` or `false`".to_owned(),
         Some(other) => other.replace("string", "text"),
