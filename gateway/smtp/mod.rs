@@ -2,6 +2,9 @@
 
 pub mod client;
 pub mod clients;
+pub mod command;
+pub mod data;
+pub mod framing;
 pub mod limits;
 pub mod relay;
 pub mod server;
