@@ -65,7 +65,7 @@ impl Command {
     /// # Errors
     /// The [`Condition`] whose reply says what is wrong.
     pub fn parse(line: &[u8]) -> Result<Self, Condition> {
-        let text = std::str::from_utf8(line).map_err(|_| verbless_fault(line))?;
+        let text = std::str::from_utf8(line).map_err(|_not_utf8| verbless_fault(line))?;
         if text.chars().any(char::is_control) {
             return Err(verbless_fault(line));
         }

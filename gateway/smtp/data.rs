@@ -288,9 +288,9 @@ mod tests {
     /// first dot of every line.
     fn by_the_book(wire: &str) -> Option<(String, String)> {
         let framed = format!("\r\n{wire}");
-        let end = framed.find("\r\n.\r\n")?;
-        let message = framed[..end + 2].replace("\r\n.", "\r\n");
-        Some((message[2..].to_owned(), framed[end + 5..].to_owned()))
+        let (message, rest) = framed.split_once("\r\n.\r\n")?;
+        let message = format!("{message}\r\n").replace("\r\n.", "\r\n");
+        Some((message.strip_prefix("\r\n")?.to_owned(), rest.to_owned()))
     }
 
     proptest! {

@@ -1,52 +1,30 @@
 //! One SMTP listener: it accepts connections, counts them, and stops them in good order.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
-use tokio::net::TcpListener;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
 
 use crate::intake::Door;
+use crate::mail::Condition;
 
-use super::clients::{Clients, OwnDomains};
-use super::limits::{Limits, Memory};
-use super::tls::Tls;
+use super::connection::Connection;
+use super::connections::{Connections, Seat};
 
-/// What to do with a message whose lines end in a bare CR or a bare LF. A NUL is refused always.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LineEndings {
-    /// 554 after the end of data: RFC 5321 section 2.3.8, and the one safe answer to smuggling.
-    #[default]
-    Strict,
-    /// Each becomes CRLF, for copiers that can't do better. What ends the data stays CRLF.CRLF.
-    Normalise,
-}
+pub use super::settings::{LineEndings, Settings};
 
-/// One listener as configured.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Its name, for logs and for the [`Arrival`](crate::intake::Arrival).
-    pub name: String,
-    /// Where it listens; port 0 lets the system choose.
-    pub listen: SocketAddr,
-    /// The gateway's host name, in the greeting and in EHLO.
-    pub hostname: String,
-    /// The school's own domains.
-    pub own_domains: OwnDomains,
-    /// Who may send.
-    pub clients: Clients,
-    /// What STARTTLS needs; without it, it is not offered.
-    pub tls: Option<Tls>,
-    /// MAIL waits for TLS: 530.
-    pub tls_required: bool,
-    /// Strict, or forgiving to copiers.
-    pub line_endings: LineEndings,
-    /// Bounds.
-    pub limits: Limits,
-    /// The budget, shared by all listeners.
-    pub memory: Memory,
-}
+/// How long to wait before accepting again after the system refused, mostly for want of files.
+const BREATHER: Duration = Duration::from_millis(100);
+/// For the 421 to a client that is one too many.
+const PARTING: Duration = Duration::from_secs(5);
 
 /// The listener can't be opened.
 #[derive(Debug, Error)]
@@ -58,7 +36,7 @@ pub struct BindError {
     pub address: SocketAddr,
     /// What the system said.
     #[source]
-    pub source: std::io::Error,
+    pub source: io::Error,
 }
 
 /// A bound listener.
@@ -87,9 +65,94 @@ impl<D: Door> Server<D> {
         self.address
     }
 
-    /// Serves until the token is cancelled and the sessions have ended, or their grace is over.
+    /// Serves until the token is cancelled and the sessions have ended. Those that wait for a
+    /// command end with 421 at once; one that is in the midst of a message, or waits for the
+    /// intake, has [`stop_time`](super::limits::Limits::stop_time) to finish and is cut off then.
     pub async fn run(self, stop: CancellationToken) {
-        let _ = (&self.listener, &self.settings, &self.door);
-        stop.cancelled().await;
+        let sessions = Sessions {
+            connections: Connections::new(&self.settings.limits),
+            settings: self.settings,
+            door: self.door,
+            tasks: TaskTracker::new(),
+            stop,
+            cut_off: CancellationToken::new(),
+        };
+        sessions.accept(self.listener).await;
+        sessions.end().await;
     }
+}
+
+/// The running sessions of a listener.
+struct Sessions<D> {
+    connections: Connections,
+    settings: Arc<Settings>,
+    door: Arc<D>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    cut_off: CancellationToken,
+}
+
+impl<D: Door> Sessions<D> {
+    async fn accept(&self, listener: TcpListener) {
+        for id in 1.. {
+            let accepted = tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer.ip().to_canonical(), id),
+                Err(error) => self.rest(&error).await,
+            }
+        }
+    }
+
+    fn admit(&self, stream: TcpStream, peer: IpAddr, id: u64) {
+        match self.connections.seat(peer) {
+            Some(seat) => self.begin(stream, peer, id, seat),
+            None => {
+                info!(listener = self.settings.name, %peer, "too many connections");
+                self.tasks.spawn(turn_away(stream));
+            }
+        }
+    }
+
+    fn begin(&self, stream: TcpStream, peer: IpAddr, id: u64, seat: Seat) {
+        let connection = Connection {
+            settings: Arc::clone(&self.settings),
+            door: Arc::clone(&self.door),
+            peer,
+            id,
+            stop: self.stop.clone(),
+        };
+        let cut_off = self.cut_off.clone();
+        self.tasks.spawn(async move {
+            let _seat = seat;
+            cut_off.run_until_cancelled(connection.serve(stream)).await
+        });
+    }
+
+    async fn rest(&self, error: &io::Error) {
+        warn!(listener = self.settings.name, kind = ?error.kind(), "cannot accept a connection");
+        sleep(BREATHER).await;
+    }
+
+    async fn end(self) {
+        self.tasks.close();
+        if timeout(self.settings.limits.stop_time, self.tasks.wait()).await.is_err() {
+            warn!(listener = self.settings.name, sessions = self.tasks.len(), "sessions cut off");
+            self.cut_off.cancel();
+            self.tasks.wait().await;
+        }
+    }
+}
+
+async fn turn_away(mut stream: TcpStream) {
+    let words = format!("{}\r\n", Condition::TooManyConnections.reply());
+    let say = async {
+        stream.write_all(words.as_bytes()).await?;
+        stream.shutdown().await
+    };
+    // The client has been told, or is gone; either way it is turned away.
+    let _said = timeout(PARTING, say).await;
 }
