@@ -10,5 +10,8 @@
     reason = "a test may panic, and prints what it measured"
 )]
 
+mod client;
 mod docs;
+mod relay;
+mod support;
 mod tidy;

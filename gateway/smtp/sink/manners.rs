@@ -64,8 +64,13 @@ pub struct Manners {
     pub starttls: Option<Arc<ServerConfig>>,
     /// Said in clear text behind the 220 of STARTTLS, as an injecting attacker would.
     pub injected: &'static [u8],
-    pub(super) faults: Arc<Mutex<Vec<Fault>>>,
+    /// Its misbehaviours; clones share them.
+    pub faults: Faults,
 }
+
+/// Misbehaviours, shared between the test that adds them and the sessions that commit them.
+#[derive(Debug, Clone, Default)]
+pub struct Faults(Arc<Mutex<Vec<Fault>>>);
 
 impl Default for Manners {
     fn default() -> Self {
@@ -76,7 +81,7 @@ impl Default for Manners {
             size: None,
             starttls: None,
             injected: b"",
-            faults: Arc::default(),
+            faults: Faults::default(),
         }
     }
 }
@@ -84,13 +89,13 @@ impl Default for Manners {
 impl Manners {
     /// One more misbehaviour. It may be added while the sink runs.
     pub fn add(&self, at: Step, how: How, times: usize) {
-        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = self.faults.0.lock().unwrap_or_else(PoisonError::into_inner);
         faults.push(Fault { at, how, times });
     }
 
     /// The misbehaviour for this moment, counted.
     pub(super) fn fault(&self, at: &Step) -> Option<How> {
-        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut faults = self.faults.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fault = faults.iter_mut().find(|fault| fault.at == *at && fault.times > 0)?;
         fault.times -= 1;
         Some(fault.how.clone())

@@ -8,5 +8,5 @@ mod manners;
 mod server;
 mod session;
 
-pub use manners::{Fault, How, Manners, Step};
+pub use manners::{Fault, Faults, How, Manners, Step};
 pub use server::{Received, Sink};
