@@ -12,6 +12,8 @@
 
 mod client;
 mod docs;
+mod golden;
+mod properties;
 mod relay;
 mod support;
 mod tidy;

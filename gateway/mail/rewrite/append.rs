@@ -10,10 +10,10 @@ use mail_parser::decoders::base64::base64_decode;
 
 use super::charset::Charset;
 use super::disclaimer::{Disclaimer, Kind};
-use super::fields::{encoding_edits, parameter};
+use super::fields::encoding_edits;
 use super::html_end::end_of_html;
 use super::qp;
-use crate::mail::{Content, Message, Part, PartId, Splice, TransferEncoding};
+use crate::mail::{Content, Flow, Message, Part, PartId, Splice, TransferEncoding};
 
 /// The longest line of RFC 5322 section 2.1.1, without CRLF.
 const LONGEST_LINE: usize = 998;
@@ -77,8 +77,7 @@ impl Body<'_> {
         match kind {
             Kind::Html => format!("\r\n{}", disclaimer.html),
             Kind::Plain => {
-                let flowed = parameter(self.message, self.part, "format")
-                    .is_some_and(|format| format.eq_ignore_ascii_case("flowed"));
+                let flowed = matches!(self.part.flow, Flow::Flowed { .. });
                 let text = if flowed { stuffed(&disclaimer.text) } else { disclaimer.text.clone() };
                 // An empty line ends the paragraph before, also one that would flow on (RFC 3676).
                 let lead = match self.text {

@@ -3,7 +3,7 @@
 //! Nothing is decided by looking for the disclaimer's own words: an older one in the quoted text
 //! changes nothing.
 
-use super::fields::parameter;
+use super::fields::{has_empty_line, parameter};
 use super::request::OmitReason;
 use crate::mail::{Content, Defect, Disposition, Message, Part, PartId, TransferEncoding};
 
@@ -58,12 +58,15 @@ fn walk(message: &Message, id: PartId, found: &mut Vec<(PartId, Kind)>) -> Resul
             if let Some(reason) = inline_pgp(text.expose()) {
                 return Err(reason);
             }
-            match part.media_type.as_str() {
-                _ if id == 0 && !has_empty_line(message, part) => Ok(()),
-                "text/plain" => Ok(found.push((id, Kind::Plain))),
-                "text/html" => Ok(found.push((id, Kind::Html))),
-                _ => Ok(()),
-            }
+            let kind = match part.media_type.as_str() {
+                // Text can only be appended behind a header section that has ended.
+                _ if !has_empty_line(message, part) => None,
+                "text/plain" => Some(Kind::Plain),
+                "text/html" => Some(Kind::Html),
+                _ => None,
+            };
+            found.extend(kind.map(|kind| (id, kind)));
+            Ok(())
         }
         _ => Ok(()),
     }
@@ -148,14 +151,16 @@ fn is_tnef(part: &Part) -> bool {
     named || matches!(part.media_type.as_str(), "application/ms-tnef" | "application/vnd.ms-tnef")
 }
 
-/// Text can only be appended to a message whose header section has ended.
-fn has_empty_line(message: &Message, part: &Part) -> bool {
-    let fields_end = part.fields.last().map_or(part.header.start, |field| field.whole.end);
-    part.header.end > fields_end && message.raw().get(fields_end) != Some(&b' ')
-}
-
 fn touches_structure(defect: Defect) -> bool {
-    !matches!(defect, Defect::DuplicateField | Defect::BadHeader)
+    let harmless = matches!(
+        defect,
+        Defect::DuplicateField
+            | Defect::BadHeader
+            | Defect::BadAddress
+            | Defect::BadCharset
+            | Defect::ElsewhereContent
+    );
+    !harmless
 }
 
 fn with_crlf(text: &str) -> String {

@@ -14,9 +14,18 @@ use crate::mail::{Field, Message, Part, Splice};
 /// agrees where the body begins.
 pub(super) fn section_is_clean(message: &Message) -> bool {
     let Some(root) = message.parts().first() else { return false };
-    let end = root.fields.last().map_or(root.header.start, |field| field.whole.end);
-    let rest = message.raw().get(end..root.header.end).unwrap_or_default();
-    root.header.start == 0 && !root.fields.is_empty() && matches!(rest, b"" | b"\r\n" | b"\n")
+    let whole = root.header.end == message.raw().len() && end_of_fields(root) == root.header.end;
+    root.header.start == 0 && !root.fields.is_empty() && (whole || has_empty_line(message, root))
+}
+
+/// Whether a part's fields are followed by the empty line and nothing else.
+pub(super) fn has_empty_line(message: &Message, part: &Part) -> bool {
+    let rest = message.raw().get(end_of_fields(part)..part.header.end);
+    matches!(rest, Some(b"\r\n" | b"\n"))
+}
+
+fn end_of_fields(part: &Part) -> usize {
+    part.fields.last().map_or(part.header.start, |field| field.whole.end)
 }
 
 /// Whether a field goes whatever the verdict: `Bcc:` in both kinds, forged fields of ours, and a
@@ -36,7 +45,7 @@ pub(super) fn hygiene(
         .fields()
         .iter()
         .filter(|field| must_go(message.name(field), request))
-        .map(|field| removal(field))
+        .map(removal)
         .collect();
     if request.force_bcc {
         edits.extend(bulk::hide(message, request)?);
@@ -93,7 +102,7 @@ pub(super) fn encoding_edits(
         None => added.push_str(&format!("Content-Transfer-Encoding: {encoding}\r\n")),
     }
     if !added.is_empty() {
-        let end = part.fields.last().map_or(part.header.start, |field| field.whole.end);
+        let end = end_of_fields(part);
         edits.push(Splice { at: end..end, with: added.into_bytes() });
     }
     edits.sort_by_key(|splice| (splice.at.start, splice.at.end));
@@ -161,7 +170,7 @@ mod tests {
             (" text/plain (; charset=no)", None),
             (" text/plain", None),
         ] {
-            let found = charset_extent(value.as_bytes()).map(|at| &value[at]);
+            let found = charset_extent(value.as_bytes()).and_then(|at| value.get(at));
             assert_eq!(found, expected, "{value}");
         }
     }

@@ -10,7 +10,9 @@ use super::bulk::{is_visible, shows_nobody_outside};
 use super::fields::must_go;
 use super::request::{Request, Unrewritable};
 use super::stamp::OWN_PREFIX;
-use crate::mail::{Content, Field, Limits, Message, PartId, Splice, apply, fields_of};
+use crate::mail::{
+    Content, Field, Limits, Message, PartId, Splice, apply, fields_of, visible_recipients,
+};
 
 /// The rewritten header section: our fields on top, then the original ones in their order, without
 /// those that must go, and nobody outside in sight where Bcc is forced.
@@ -40,12 +42,19 @@ pub(super) fn header(
         let name = names(&edited, field);
         name.starts_with(OWN_PREFIX) || request.monitor.is_some_and(|m| m.name == name)
     });
+    let hidden = !request.force_bcc || nobody_outside(&edited, request);
     let kept = in_order(message, &edited, fields.get(stamps..).unwrap_or_default());
-    if body == edited.len() && clean && ours && kept {
+    if body == edited.len() && clean && ours && kept && hidden {
         Ok(())
     } else {
         Err(Unrewritable::HeaderProof)
     }
+}
+
+/// The same question asked of the other address reader, which guesses as mail programs do.
+fn nobody_outside(edited: &[u8], request: &Request<'_>) -> bool {
+    let header = Message::parse(Bytes::copy_from_slice(edited), &Limits::default());
+    visible_recipients(&header).iter().all(|mailbox| (request.is_own)(&mailbox.address))
 }
 
 /// Whether the fields are those of the original in their order, some left out and none added but

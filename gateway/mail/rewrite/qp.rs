@@ -61,12 +61,7 @@ impl Lines {
         let mut lines = Vec::new();
         let mut start = 0;
         for line in coded.split_inclusive(|&octet| octet == b'\n') {
-            let decoded = if line.ends_with(b"\n") {
-                quoted_printable_decode(line)?
-            } else {
-                // Blanks at the end of an encoded line were added on the way.
-                quoted_printable_decode(line.trim_ascii_end())?
-            };
+            let decoded = quoted_printable_decode(line)?;
             lines.push((start..start + line.len(), decoded));
             start += line.len();
         }

@@ -18,7 +18,7 @@ pub struct Request<'a> {
     pub null_sender: bool,
     /// The disclaimer's two forms.
     pub disclaimer: &'a Disclaimer,
-    /// What an emptied `To:` shows; the From address where there is none.
+    /// What an emptied `To:` shows, of an own domain; the From address where there is none.
     pub bulk_to: Option<&'a Address>,
     /// Whether an address is of the school's own domains.
     pub is_own: &'a dyn Fn(&Address) -> bool,
