@@ -1,4 +1,4 @@
-//! What every door does with one message: inspect it, seal it, commit it, and only then answer.
+//! The seam between the doors and the intake.
 
 use std::future::Future;
 use std::net::IpAddr;
