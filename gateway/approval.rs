@@ -8,7 +8,6 @@ use serde::Deserialize;
 use serde::Serialize;
 
 use crate::detect::Category;
-use crate::detect::Finding;
 use crate::mail::Address;
 use crate::mail::Sensitive;
 
@@ -55,14 +54,14 @@ pub struct Approver {
 }
 
 /// What of a held message decides who may see it.
-#[derive(Debug, Clone, Copy)]
-pub struct Stakes<'a> {
+#[derive(Debug, Clone, Default)]
+pub struct Stakes {
     /// The reverse path.
-    pub sender: Option<&'a Address>,
+    pub sender: Option<Address>,
     /// Every address of the envelope and of the visible header, folded.
-    pub addresses: &'a [String],
-    /// What was found.
-    pub findings: &'a [Finding],
+    pub addresses: Vec<String>,
+    /// The words of the findings about colleagues ([`is_about_colleagues`]).
+    pub about_colleagues: Vec<Sensitive<String>>,
     /// A recipient is a protected one (local authority's officer, Ofsted, ICO, union).
     pub protected: bool,
     /// The strictest reason is the admin's business (a blocked type, a lasting fault).
@@ -70,15 +69,15 @@ pub struct Stakes<'a> {
 }
 
 /// Whether this person may see, be told of and decide the hold.
-pub fn may_see(approver: &Approver, stakes: &Stakes<'_>) -> bool {
+pub fn may_see(approver: &Approver, stakes: &Stakes) -> bool {
     let own = approver.address.folded();
-    let sends = stakes.sender.is_some_and(|sender| sender.folded() == own);
-    !sends && !stakes.addresses.contains(&own) && !is_named(approver, stakes.findings)
+    let sends = stakes.sender.as_ref().is_some_and(|sender| sender.folded() == own);
+    !sends && !stakes.addresses.contains(&own) && !is_named(approver, stakes)
 }
 
 /// The roles that decide, the first circle first and then the one it escalates to. A protected
 /// recipient passes the headteacher by.
-pub fn circles(stakes: &Stakes<'_>) -> [Role; 4] {
+pub fn circles(stakes: &Stakes) -> [Role; 4] {
     use Role::{Admin, ChairOfGovernors, Deputy, Headteacher, SafeguardingLead};
     if stakes.protected {
         [SafeguardingLead, ChairOfGovernors, ChairOfGovernors, ChairOfGovernors]
@@ -92,7 +91,7 @@ pub fn circles(stakes: &Stakes<'_>) -> [Role; 4] {
 /// The people who are told first: those of the first circle with somebody in it who may see it.
 /// With a conflicted headteacher that is the safeguarding lead, not the deputy who reports to
 /// them. Empty where the configuration names nobody suitable.
-pub fn first_circle<'a>(approvers: &'a [Approver], stakes: &Stakes<'_>) -> Vec<&'a Approver> {
+pub fn first_circle<'a>(approvers: &'a [Approver], stakes: &Stakes) -> Vec<&'a Approver> {
     let circles = circles(stakes);
     let after_conflict = [Role::SafeguardingLead, Role::ChairOfGovernors, Role::Deputy];
     let order = circles.iter().take(1).chain(&after_conflict).chain(&circles);
@@ -103,7 +102,7 @@ pub fn first_circle<'a>(approvers: &'a [Approver], stakes: &Stakes<'_>) -> Vec<&
 }
 
 /// The people who join when the first circle has not decided in time.
-pub fn second_circle<'a>(approvers: &'a [Approver], stakes: &Stakes<'_>) -> Vec<&'a Approver> {
+pub fn second_circle<'a>(approvers: &'a [Approver], stakes: &Stakes) -> Vec<&'a Approver> {
     let first: Vec<&Address> = first_circle(approvers, stakes).iter().map(|a| &a.address).collect();
     let fresh = |approver: &&Approver| !first.contains(&&approver.address);
     circles(stakes)
@@ -116,29 +115,28 @@ pub fn second_circle<'a>(approvers: &'a [Approver], stakes: &Stakes<'_>) -> Vec<
         .unwrap_or_default()
 }
 
-fn suitable<'a>(approvers: &'a [Approver], role: Role, stakes: &Stakes<'_>) -> Vec<&'a Approver> {
+fn suitable<'a>(approvers: &'a [Approver], role: Role, stakes: &Stakes) -> Vec<&'a Approver> {
     approvers.iter().filter(|a| a.role == role && may_see(a, stakes)).collect()
 }
 
-/// A finding about a colleague whose words hold the approver's surname.
-fn is_named(approver: &Approver, findings: &[Finding]) -> bool {
-    let name = approver.name.expose().to_lowercase();
-    let Some(surname) = name.split_whitespace().last() else { return false };
-    findings.iter().filter(|finding| is_about_colleagues(finding.category)).any(|finding| {
-        let evidence = finding.evidence.expose().to_lowercase();
-        evidence.split(|c: char| !c.is_alphanumeric()).any(|word| word == surname)
-    })
+/// Whether a category is about a colleague, so that whoever its finding names must not decide.
+pub fn is_about_colleagues(category: Category) -> bool {
+    matches!(category, Category::Allegation | Category::StaffHr | Category::Conduct)
 }
 
-fn is_about_colleagues(category: Category) -> bool {
-    matches!(category, Category::Allegation | Category::StaffHr | Category::Conduct)
+/// A finding about a colleague whose words hold the approver's surname.
+fn is_named(approver: &Approver, stakes: &Stakes) -> bool {
+    let name = approver.name.expose().to_lowercase();
+    let Some(surname) = name.split_whitespace().last() else { return false };
+    stakes.about_colleagues.iter().any(|words| {
+        let words = words.expose().to_lowercase();
+        words.split(|c: char| !c.is_alphanumeric()).any(|word| word == surname)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detect::Confidence;
-    use crate::mail::Place;
 
     fn approver(name: &str, address: &str, role: Role) -> Approver {
         let address = Address::parse(address).expect("an address");
@@ -159,14 +157,10 @@ mod tests {
         people.iter().map(|a| a.address.local_part()).collect()
     }
 
-    fn stakes<'a>(addresses: &'a [String], findings: &'a [Finding]) -> Stakes<'a> {
-        Stakes { sender: None, addresses, findings, protected: false, technical: false }
-    }
-
     #[test]
     fn the_head_decides_and_the_deputy_joins() {
         let staff = staff();
-        let stakes = stakes(&[], &[]);
+        let stakes = Stakes::default();
         assert_eq!(names(&first_circle(&staff, &stakes)), ["head"]);
         assert_eq!(names(&second_circle(&staff, &stakes)), ["deputy"]);
     }
@@ -175,36 +169,27 @@ mod tests {
     fn a_sender_or_recipient_never_decides() {
         let staff = staff();
         let head = Address::parse("Head@School.Example").expect("an address");
-        let mut sent = stakes(&[], &[]);
-        sent.sender = Some(&head);
+        let sent = Stakes { sender: Some(head), ..Stakes::default() };
         assert_eq!(names(&first_circle(&staff, &sent)), ["dsl"]);
-        let addresses = ["head@school.example".to_owned(), "dsl@school.example".to_owned()];
-        assert_eq!(names(&first_circle(&staff, &stakes(&addresses, &[]))), ["chair"]);
+        let addresses = vec!["head@school.example".to_owned(), "dsl@school.example".to_owned()];
+        let received = Stakes { addresses, ..Stakes::default() };
+        assert_eq!(names(&first_circle(&staff, &received)), ["chair"]);
     }
 
     #[test]
     fn whoever_an_allegation_names_is_passed_by() {
-        let staff = staff();
-        let finding = Finding {
-            category: Category::Allegation,
-            rule: "allegation".into(),
-            confidence: Confidence::High,
-            place: Place::BodyText,
-            span: 0..20,
-            evidence: Sensitive::new("allegation against Ms Field".to_owned()),
-        };
-        assert_eq!(names(&first_circle(&staff, &stakes(&[], &[finding]))), ["dsl"]);
+        let words = Sensitive::new("allegation against Ms Field".to_owned());
+        let stakes = Stakes { about_colleagues: vec![words], ..Stakes::default() };
+        assert_eq!(names(&first_circle(&staff(), &stakes)), ["dsl"]);
     }
 
     #[test]
     fn protected_recipients_and_technical_faults_have_circles_of_their_own() {
         let staff = staff();
-        let mut protected = stakes(&[], &[]);
-        protected.protected = true;
+        let protected = Stakes { protected: true, ..Stakes::default() };
         assert_eq!(names(&first_circle(&staff, &protected)), ["dsl"]);
         assert_eq!(names(&second_circle(&staff, &protected)), ["chair"]);
-        let mut technical = stakes(&[], &[]);
-        technical.technical = true;
+        let technical = Stakes { technical: true, ..Stakes::default() };
         assert_eq!(names(&first_circle(&staff, &technical)), ["admin"]);
     }
 }

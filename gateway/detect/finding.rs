@@ -23,6 +23,17 @@ pub enum Confidence {
     High,
 }
 
+impl Confidence {
+    /// The name in rules and reports.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 /// A datum found in a text.
 #[derive(Debug, Clone)]
 pub struct Finding {

@@ -17,6 +17,19 @@ pub enum Protection {
     Unknown,
 }
 
+impl Protection {
+    /// The name in reports and in the store.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Strong => "strong",
+            Self::Weak => "weak",
+            Self::Partial => "partial",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// One attachment: what it is called, what it is, and whether it could be read.
 #[derive(Debug, Clone)]
 pub struct Attachment {

@@ -32,7 +32,8 @@ pub struct AuditEvent {
 }
 
 impl AuditEvent {
-    pub(super) fn by_gateway(action: &'static str, object: impl ToString) -> Self {
+    /// An act of the gateway itself.
+    pub fn by_gateway(action: &'static str, object: impl ToString) -> Self {
         Self {
             actor: "gateway".to_owned(),
             action: action.to_owned(),
@@ -41,7 +42,9 @@ impl AuditEvent {
         }
     }
 
-    pub(super) fn with_detail(mut self, detail: &str) -> Self {
+    /// With ids, categories or counts; never personal data.
+    #[must_use]
+    pub fn with_detail(mut self, detail: &str) -> Self {
         detail.clone_into(&mut self.detail);
         self
     }
