@@ -15,5 +15,6 @@ mod docs;
 mod golden;
 mod properties;
 mod relay;
+mod relay_store;
 mod support;
 mod tidy;

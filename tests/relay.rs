@@ -30,7 +30,7 @@ use schoolgate::smtp::sink::How;
 use schoolgate::smtp::sink::Manners;
 use schoolgate::smtp::sink::Sink;
 use schoolgate::smtp::sink::Step;
-use uuid::Uuid;
+use schoolgate::store::MessageId;
 
 use crate::support::queue::Queue;
 use crate::support::queue::letter;
@@ -69,7 +69,7 @@ fn message(accepted: Timestamp, to: &[(&str, Audience)], raw: &[u8]) -> Fresh {
         attempts: 0,
     };
     let recipients = to.iter().map(recipient).collect();
-    Fresh { due: Due { id: Uuid::now_v7(), accepted, recipients }, letter: letter(raw) }
+    Fresh { due: Due { id: MessageId::new(accepted), accepted, recipients }, letter: letter(raw) }
 }
 
 fn to_one(address: &str, raw: &[u8]) -> Fresh {

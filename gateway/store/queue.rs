@@ -72,6 +72,13 @@ pub enum Fate {
         /// The reply's code, if there was a reply.
         code: Option<u16>,
     },
+    /// It is tried again, and this does not count as an attempt: the host as a whole was away.
+    PutOff {
+        /// Not before this time.
+        at: Timestamp,
+        /// The reply's code, if there was a reply.
+        code: Option<u16>,
+    },
     /// It is given up; the sender is told.
     Failed {
         /// The reply's code, if there was a reply.
@@ -294,7 +301,7 @@ fn failed_of(fates: &[(Address, Fate)]) -> Vec<FailedRecipient> {
             status: *status,
             diagnostic: diagnostic.clone(),
         }),
-        Fate::Delivered { .. } | Fate::Retry { .. } => None,
+        Fate::Delivered { .. } | Fate::Retry { .. } | Fate::PutOff { .. } => None,
     };
     fates.iter().filter_map(failed).collect()
 }
@@ -320,11 +327,14 @@ impl Act for Note {
         for (recipient, fate) in &self.fates {
             let (state, code, next_at) = match fate {
                 Fate::Delivered { code } => ("delivered", Some(*code), None),
-                Fate::Retry { at, code } => ("queued", *code, Some(at.as_millisecond())),
+                Fate::Retry { at, code } | Fate::PutOff { at, code } => {
+                    ("queued", *code, Some(at.as_millisecond()))
+                }
                 Fate::Failed { code, .. } => ("failed", *code, None),
             };
+            let counted = !matches!(fate, Fate::PutOff { .. });
             let changed = sqlx::query(
-                "UPDATE deliveries SET state = ?3, code = ?4, attempts = attempts + 1, \
+                "UPDATE deliveries SET state = ?3, code = ?4, attempts = attempts + ?6, \
                  next_at = COALESCE(?5, next_at) \
                  WHERE message = ?1 AND recipient = ?2 AND state = 'queued'",
             )
@@ -333,6 +343,7 @@ impl Act for Note {
             .bind(state)
             .bind(code)
             .bind(next_at)
+            .bind(u32::from(counted))
             .execute(&mut *db)
             .await?;
             given_up |= state == "failed" && changed.rows_affected() > 0;

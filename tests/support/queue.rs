@@ -14,12 +14,12 @@ use schoolgate::smtp::relay::Note;
 use schoolgate::smtp::relay::Recipient;
 use schoolgate::smtp::relay::Source;
 use schoolgate::smtp::relay::SourceError;
-use uuid::Uuid;
+use schoolgate::store::MessageId;
 
 /// The queue.
 #[derive(Default)]
 pub(crate) struct Queue {
-    messages: Mutex<BTreeMap<Uuid, Message>>,
+    messages: Mutex<BTreeMap<MessageId, Message>>,
 }
 
 struct Message {
@@ -51,7 +51,7 @@ impl Queue {
     }
 
     /// All that was noted about one recipient, in order.
-    pub(crate) fn fates(&self, id: Uuid, recipient: &str) -> Vec<Fate> {
+    pub(crate) fn fates(&self, id: MessageId, recipient: &str) -> Vec<Fate> {
         let messages = self.messages.lock().unwrap();
         let lines = &messages[&id].recipients;
         lines.iter().find(|l| l.recipient.address.as_str() == recipient).unwrap().fates.clone()
@@ -95,11 +95,11 @@ impl Source for Queue {
         Ok(due.take(limit).collect())
     }
 
-    async fn load(&self, id: Uuid) -> Result<Option<Letter>, SourceError> {
+    async fn load(&self, id: MessageId) -> Result<Option<Letter>, SourceError> {
         Ok(self.messages.lock().unwrap().get(&id).map(|message| message.letter.clone()))
     }
 
-    async fn note(&self, id: Uuid, notes: Vec<Note>) -> Result<(), SourceError> {
+    async fn note(&self, id: MessageId, notes: Vec<Note>) -> Result<(), SourceError> {
         let mut messages = self.messages.lock().unwrap();
         let message = messages.get_mut(&id).unwrap();
         for note in notes {

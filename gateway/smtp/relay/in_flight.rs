@@ -14,9 +14,8 @@ use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::Instant;
 
-use uuid::Uuid;
-
 use crate::mail::Audience;
+use crate::store::MessageId;
 
 /// How late an offer may come after the commit of its message.
 const LATE_OFFER: Duration = Duration::from_secs(60);
@@ -24,7 +23,7 @@ const LATE_OFFER: Duration = Duration::from_secs(60);
 /// The recipients of one message that travel together: the same lane, the same copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) id: Uuid,
+    pub(super) id: MessageId,
     pub(super) lane: usize,
     pub(super) audience: Audience,
 }
@@ -122,16 +121,19 @@ impl Drop for Claim {
 mod tests {
     use super::*;
 
-    const KEY: Key = Key { id: Uuid::nil(), lane: 0, audience: Audience::External };
+    fn key() -> Key {
+        let id = "00000000-0000-7000-8000-000000000001".parse().unwrap();
+        Key { id, lane: 0, audience: Audience::External }
+    }
 
     #[test]
     fn one_at_a_time() {
         let flights = InFlight::default();
-        let claim = flights.claim_fresh(KEY);
+        let claim = flights.claim_fresh(key());
         assert!(claim.is_some());
-        assert!(flights.claim_fresh(KEY).is_none());
+        assert!(flights.claim_fresh(key()).is_none());
         flights.poll_begins();
-        assert!(flights.claim_polled(KEY, true).is_none());
+        assert!(flights.claim_polled(key(), true).is_none());
         flights.poll_ends();
         drop(claim);
         assert_eq!(flights.len(), 0);
@@ -140,19 +142,19 @@ mod tests {
     #[test]
     fn a_stale_answer_claims_nothing() {
         let flights = InFlight::default();
-        let before = flights.claim_fresh(KEY);
+        let before = flights.claim_fresh(key());
         flights.poll_begins();
         drop(before);
-        assert!(flights.claim_polled(KEY, false).is_none());
+        assert!(flights.claim_polled(key(), false).is_none());
         flights.poll_begins();
-        assert!(flights.claim_polled(KEY, false).is_some());
+        assert!(flights.claim_polled(key(), false).is_some());
     }
 
     #[test]
     fn an_offer_after_the_poll_claims_nothing() {
         let flights = InFlight::default();
         flights.poll_begins();
-        drop(flights.claim_polled(KEY, true));
-        assert!(flights.claim_fresh(KEY).is_none());
+        drop(flights.claim_polled(key(), true));
+        assert!(flights.claim_fresh(key()).is_none());
     }
 }

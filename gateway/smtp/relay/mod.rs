@@ -6,6 +6,7 @@
 //! is a crash between the next hop's 250 and the store's note of it.
 
 mod courier;
+mod from_store;
 mod in_flight;
 mod lane;
 mod routing;

@@ -37,6 +37,9 @@ use crate::smtp::client::Link;
 use crate::smtp::client::NextHop;
 use crate::smtp::client::Outcome;
 
+/// The least time between two polls: a wake for each note of a busy hour would have the store
+/// asked hundreds of times a second.
+const POLL_GAP: Duration = Duration::from_millis(50);
 /// How long a delivery is put off whose lane is full and stuck.
 const LANE_STUCK: Duration = Duration::from_secs(60);
 /// The wait before a note is written again that the store refused.
@@ -203,7 +206,7 @@ impl<S: Source, H: NextHop> Relay<S, H> {
                 Ok(Some(letter)) => letter,
                 Ok(None) => return,
                 Err(error) => {
-                    tracing::error!(id = %job.due.id, %error, "a due message could not be read");
+                    tracing::error!(id = %job.due.id, cause = %error.0, "a due message could not be read");
                     return;
                 }
             },
@@ -229,7 +232,7 @@ impl<S: Source, H: NextHop> Relay<S, H> {
         let (relay, id, claim) = (Arc::clone(self), job.due.id, job.claim);
         self.tasks.spawn(async move {
             while let Err(error) = relay.source.note(id, notes.clone()).await {
-                tracing::error!(%id, %error, "an outcome could not be noted");
+                tracing::error!(%id, cause = %error.0, "an outcome could not be noted");
                 tokio::select! {
                     () = relay.kill.cancelled() => return,
                     () = sleep(NOTE_AGAIN) => {}
@@ -276,6 +279,7 @@ impl<S: Source, H: NextHop> Relay<S, H> {
             }
             self.sweep(Lane::take_stale);
             while self.poll_once().await {}
+            sleep(POLL_GAP.min(self.settings.poll_every)).await;
         }
         self.sweep(Lane::take_all);
     }
@@ -297,7 +301,7 @@ impl<S: Source, H: NextHop> Relay<S, H> {
         let (full, taken) = match answer {
             Ok(due) => (due.len() >= limit, due.into_iter().map(|due| self.take(due)).sum()),
             Err(error) => {
-                tracing::error!(%error, "the store could not say what is due");
+                tracing::error!(cause = %error.0, "the store could not say what is due");
                 (false, 0_usize)
             }
         };

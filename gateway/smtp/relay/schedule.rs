@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use jiff::Timestamp;
-use uuid::Uuid;
+
+use crate::store::MessageId;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -30,7 +31,7 @@ impl Schedule {
     /// When to try again after this many attempts, the one that has just failed included. Up to a
     /// tenth is added by the message's id, so that a thousand messages that failed together don't
     /// come back together; it is the same for the same message, so that tests can foresee it.
-    pub fn next(&self, now: Timestamp, id: Uuid, attempts: u32) -> Timestamp {
+    pub fn next(&self, now: Timestamp, id: MessageId, attempts: u32) -> Timestamp {
         let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
         let delay = self.delays.get(index).or(self.delays.last()).copied().unwrap_or_default();
         later(now, spread(delay, id, attempts))
@@ -55,9 +56,9 @@ pub(super) fn later(now: Timestamp, wait: Duration) -> Timestamp {
 }
 
 /// The delay and up to a tenth more, by the message.
-pub(super) fn spread(delay: Duration, id: Uuid, attempts: u32) -> Duration {
+pub(super) fn spread(delay: Duration, id: MessageId, attempts: u32) -> Duration {
     let mix = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
-    let hash = id.as_bytes().iter().fold(0x811c_9dc5 ^ attempts, mix);
+    let hash = id.to_string().as_bytes().iter().fold(0x811c_9dc5 ^ attempts, mix);
     delay + delay / 10 * (hash % 1000) / 1000
 }
 
@@ -69,8 +70,12 @@ fn signed(duration: Duration) -> SignedDuration {
 mod tests {
     use super::*;
 
+    fn id(number: usize) -> MessageId {
+        format!("{number:032x}").parse().unwrap()
+    }
+
     fn after(schedule: &Schedule, attempts: u32) -> i64 {
-        schedule.next(Timestamp::UNIX_EPOCH, Uuid::from_u128(7), attempts).as_second()
+        schedule.next(Timestamp::UNIX_EPOCH, id(7), attempts).as_second()
     }
 
     #[test]
@@ -86,7 +91,7 @@ mod tests {
     fn messages_that_fail_together_part_ways() {
         let wait = Duration::from_secs(600);
         let spread: std::collections::HashSet<_> =
-            (0..100).map(|n| spread(wait, Uuid::from_u128(n), 1)).collect();
+            (0..100).map(|n| spread(wait, id(n), 1)).collect();
         assert!(spread.len() > 80);
     }
 

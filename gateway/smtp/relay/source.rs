@@ -7,18 +7,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use jiff::Timestamp;
 use thiserror::Error;
-use uuid::Uuid;
 
 use crate::mail::Address;
 use crate::mail::Audience;
 use crate::mail::Splice;
 use crate::smtp::client::Answer;
+use crate::store::MessageId;
 
 /// A message with the recipients that are to be tried now.
 #[derive(Debug, Clone)]
 pub struct Due {
     /// The queue id.
-    pub id: Uuid,
+    pub id: MessageId,
     /// When the message was accepted; the maximum age counts from here.
     pub accepted: Timestamp,
     /// Only those that are due.
@@ -93,12 +93,15 @@ pub trait Source: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Due>, SourceError>> + Send;
 
     /// The bytes of one message; `None` where there is none any more.
-    fn load(&self, id: Uuid) -> impl Future<Output = Result<Option<Letter>, SourceError>> + Send;
+    fn load(
+        &self,
+        id: MessageId,
+    ) -> impl Future<Output = Result<Option<Letter>, SourceError>> + Send;
 
     /// Writes down what became of some recipients, all or nothing.
     fn note(
         &self,
-        id: Uuid,
+        id: MessageId,
         notes: Vec<Note>,
     ) -> impl Future<Output = Result<(), SourceError>> + Send;
 }
