@@ -58,7 +58,7 @@ fn check(folder: &Path) -> Result<(), String> {
     let case: Case = serde_saphyr::from_str(&yaml).map_err(|error| format!("{name}: {error}"))?;
     assert!(case.why.ends_with('.'), "{name}: why is a sentence");
     let raw = fs::read(folder.join("in.eml")).unwrap();
-    let message = Message::parse(Bytes::from(raw.clone()), &Limits::default());
+    let message = Message::parse(Bytes::from(raw), &Limits::default());
     let (outcome, outside, own) = rewritten(&case, &message);
     if outcome != case.expect {
         return Err(format!("{name}: {outcome}, expected {}", case.expect));
