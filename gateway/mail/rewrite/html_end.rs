@@ -14,9 +14,9 @@ pub(super) fn end_of_html(html: &[u8]) -> usize {
     while let Some(step) = html.get(at..).and_then(|rest| rest.iter().position(|&c| c == b'<')) {
         let tag = at + step;
         let rest = html.get(tag..).unwrap_or_default();
-        if is_tag(rest, b"</body") {
+        if is_tag(rest, b"</", b"body") {
             body = Some(tag);
-        } else if is_tag(rest, b"</html") {
+        } else if is_tag(rest, b"</", b"html") {
             root = Some(tag);
         }
         match length_of_markup(rest) {
@@ -41,7 +41,7 @@ fn length_of_markup(rest: &[u8]) -> Option<usize> {
         Some(b'/') if rest.get(2).is_some_and(u8::is_ascii_alphabetic) => tag_length(rest),
         Some(letter) if letter.is_ascii_alphabetic() => {
             let length = tag_length(rest)?;
-            match RAW_TEXT.iter().find(|name| is_element(rest, name)) {
+            match RAW_TEXT.iter().find(|name| is_tag(rest, b"<", name)) {
                 Some(name) => raw_text_length(rest.get(length..)?, name).map(|raw| length + raw),
                 None => Some(length),
             }
@@ -74,7 +74,7 @@ fn raw_text_length(rest: &[u8], name: &[u8]) -> Option<usize> {
     let mut at = 0;
     while let Some(step) = find(rest.get(at..)?, b"</") {
         let end_tag = rest.get(at + step..)?;
-        if is_tag(end_tag, &[b"</", name].concat()) {
+        if is_tag(end_tag, b"</", name) {
             return Some(at + step);
         }
         at += step + 2;
@@ -82,14 +82,11 @@ fn raw_text_length(rest: &[u8], name: &[u8]) -> Option<usize> {
     None
 }
 
-fn is_element(rest: &[u8], name: &[u8]) -> bool {
-    is_tag(rest, &[b"<", name].concat())
-}
-
-/// Whether a tag begins here: the prefix in any case, then the end of the name.
-fn is_tag(rest: &[u8], prefix: &[u8]) -> bool {
-    rest.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
-        && rest.get(prefix.len()).is_none_or(|c| c.is_ascii_whitespace() || b"/>".contains(c))
+/// Whether a tag begins here: its opening, its name in any case, and the end of the name.
+fn is_tag(rest: &[u8], opening: &[u8], name: &[u8]) -> bool {
+    let Some(rest) = rest.strip_prefix(opening) else { return false };
+    rest.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
+        && rest.get(name.len()).is_none_or(|c| c.is_ascii_whitespace() || b"/>".contains(c))
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
