@@ -11,9 +11,9 @@ use jiff::civil::date;
 use mail_parser::{MessageParser, MimeHeaders as _, PartType};
 use proptest::prelude::*;
 use schoolgate::mail::rewrite::{
-    Disclaimer, DisclaimerOutcome, OmitReason, Plan, Request, Retention, Trace, plan,
+    Disclaimer, DisclaimerOutcome, OmitReason, Plan, Request, Retention, Trace, Unrewritable, plan,
 };
-use schoolgate::mail::{Address, Limits, Message, apply};
+use schoolgate::mail::{Address, Limits, Message, apply, visible_recipients};
 
 const DISCLAIMERS: [&str; 2] =
     ["For the addressee only.", "F\u{fc}r den Adressaten \u{2013} \u{0141}, only."];
@@ -147,6 +147,32 @@ fn quoted(octets: &[u8]) -> Vec<u8> {
     out
 }
 
+/// What stands in the way of octets that are overwritten: line ends, blanks, marks, anything.
+fn damage() -> impl Strategy<Value = Vec<u8>> {
+    let marks: Vec<&[u8]> = vec![
+        b"\r\n",
+        b"\n",
+        b"\r\n\r\n",
+        b"--=_b_",
+        b"\"",
+        b"(",
+        b"<",
+        b",",
+        b":",
+        b";",
+        b"=",
+        b"=\r\n",
+        b"\0",
+        b"\r\nBcc: z@x.example\r\n",
+        b"\r\nCc: z@x.example\r\n",
+        b"\r\nContent-Type: text/plain\r\n",
+    ];
+    prop_oneof![
+        3 => prop::sample::select(marks).prop_map(<[u8]>::to_vec),
+        1 => prop::collection::vec(any::<u8>(), 0..4),
+    ]
+}
+
 fn message_of(tree: &Tree) -> Vec<u8> {
     let mut raw = b"From: office@school.example\r\nTo: a@school.example,\r\n b@x.example\r\nBcc: c@x.example\r\nMessage-ID: <1@school.example>\r\nMIME-Version: 1.0\r\n".to_vec();
     write(tree, "b", &mut raw);
@@ -156,7 +182,11 @@ fn message_of(tree: &Tree) -> Vec<u8> {
     raw
 }
 
-fn planned(message: &Message, disclaimer: &Disclaimer, force_bcc: bool) -> Plan {
+fn planned(
+    message: &Message,
+    disclaimer: &Disclaimer,
+    force_bcc: bool,
+) -> Result<Plan, Unrewritable> {
     let is_own = |address: &Address| address.domain() == "school.example";
     let request = Request {
         force_bcc,
@@ -178,7 +208,7 @@ fn planned(message: &Message, disclaimer: &Disclaimer, force_bcc: bool) -> Plan 
         monitor: None,
         seal: &|pieces| pieces.len().to_string(),
     };
-    plan(message, &request).expect("a sound message can be rewritten")
+    plan(message, &request)
 }
 
 /// Every leaf as an independent reader sees it: type, and the octets or the text.
@@ -230,6 +260,7 @@ proptest! {
         let message = Message::parse(Bytes::from(raw.clone()), &Limits::default());
         prop_assert!(message.defects().is_empty(), "{:?}", message.defects());
         let plan = planned(&message, &Disclaimer::new(disclaimer, None), force_bcc);
+        let plan = plan.expect("a sound message can be rewritten");
         let out = apply(&raw, &plan.outside).expect("the splices fit");
         let (before, after) = (leaves(&raw), leaves(&out));
         prop_assert_eq!(before.len(), after.len());
@@ -255,5 +286,30 @@ proptest! {
         prop_assert!(!out.windows(5).any(|w| w.eq_ignore_ascii_case(b"\nBcc:")));
         prop_assert_eq!(force_bcc, !String::from_utf8_lossy(&out).contains("b@x.example"));
         prop_assert!(out.split(|c| *c == b'\n').all(|line| line.len() <= 999));
+    }
+
+    #[test]
+    fn a_damaged_message_is_rewritten_within_bounds_or_not_at_all(
+        tree in tree(),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), damage()), 1..6),
+        disclaimer in prop::sample::select(DISCLAIMERS.to_vec()),
+    ) {
+        let mut raw = message_of(&tree);
+        for (place, octets) in damage {
+            let at = place.index(raw.len());
+            let end = (at + octets.len() / 2).min(raw.len());
+            raw.splice(at..end, octets);
+        }
+        let message = Message::parse(Bytes::from(raw.clone()), &Limits::default());
+        if let Ok(plan) = planned(&message, &Disclaimer::new(disclaimer, None), true) {
+            let out = apply(&raw, &plan.outside).expect("the splices fit");
+            prop_assert_eq!(plan.own.len(), plan.outside.len());
+            let again = Message::parse(Bytes::from(out), &Limits::default());
+            for mailbox in visible_recipients(&again) {
+                prop_assert_eq!(mailbox.address.domain(), "school.example");
+            }
+            prop_assert_eq!(again.fields_named("Bcc").count(), 0);
+            prop_assert_eq!(again.parts().len(), message.parts().len());
+        }
     }
 }
