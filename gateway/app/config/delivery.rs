@@ -67,8 +67,7 @@ fn hop_connections() -> Spanned<usize> {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TlsUse {
-    /// Encrypted if the host offers it; a wrong certificate is an error, not a reason to fall
-    /// back.
+    /// Encrypted if the host offers it, with any certificate; in the clear if it doesn't.
     Opportunistic,
     /// Encrypted, or not delivered.
     #[default]

@@ -1,9 +1,9 @@
 //! The octets beneath lettre: one TCP or TLS stream, shared by lettre and by the body's writer.
 //!
 //! lettre is given one handle and we keep another; they are used in turn, never at once. Three
-//! things happen here that lettre can't do: replies are made ASCII (one in Latin-1 would look like
-//! a broken connection, and after the end of data that means a second copy), the capabilities of
-//! EHLO are overheard (lettre keeps four of them and not SIZE), and TLS is ours, so that the
+//! things happen here that lettre can't do: replies are brought into a form it understands (one
+//! in Latin-1, or of a code alone, would look like a broken connection, and after the end of data
+//! that means a second copy), the capabilities of EHLO are overheard (lettre keeps four of them and not SIZE), and TLS is ours, so that the
 //! certificate chain is sent whole and nothing injected before the handshake survives it.
 
 use std::fmt;
@@ -28,6 +28,9 @@ use tokio_rustls::client::TlsStream;
 /// Longer than any EHLO reply; what lies beyond is not overheard.
 const MAX_HEARD: usize = 16 * 1024;
 
+/// How much is read at once; replies are short.
+const READ: usize = 1024;
+
 /// A handle to the stream.
 #[derive(Clone)]
 pub(super) struct Wire(Arc<Mutex<Inner>>);
@@ -37,6 +40,8 @@ struct Inner {
     peer: SocketAddr,
     /// What lettre is to read before the stream's own octets.
     prelude: &'static [u8],
+    /// Where in a line of a reply the next octet stands.
+    column: usize,
     /// What has been read, while somebody wants to know.
     heard: Option<Vec<u8>>,
 }
@@ -59,7 +64,13 @@ impl Wire {
     }
 
     fn new(stream: Stream, peer: SocketAddr, prelude: &'static [u8]) -> Self {
-        Self(Arc::new(Mutex::new(Inner { stream, peer, prelude, heard: Some(Vec::new()) })))
+        Self(Arc::new(Mutex::new(Inner {
+            stream,
+            peer,
+            prelude,
+            column: 0,
+            heard: Some(Vec::new()),
+        })))
     }
 
     /// What has been read so far; from now on nothing is kept.
@@ -109,6 +120,20 @@ impl Inner {
         }
     }
 
+    /// Makes a reply ASCII, and gives a code without a text (`250` CRLF, which RFC 5321 section
+    /// 4.2 asks clients to bear) the space that lettre wants behind it.
+    fn tidy(&mut self, octets: &[u8]) -> Vec<u8> {
+        let mut tidy = Vec::with_capacity(octets.len() * 2);
+        for octet in octets {
+            if self.column == 3 && *octet == b'\r' {
+                tidy.push(b' ');
+            }
+            self.column = if *octet == b'\n' { 0 } else { self.column + 1 };
+            tidy.push(if octet.is_ascii() { *octet } else { b'?' });
+        }
+        tidy
+    }
+
     fn hear(&mut self, octets: &[u8]) {
         if let Some(heard) = &mut self.heard
             && heard.len() + octets.len() <= MAX_HEARD
@@ -137,14 +162,15 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let start = buf.filled().len();
+        // An octet may become two.
+        let room = (buf.remaining() / 2).min(READ);
+        let mut octets = [0; READ];
+        let mut read = ReadBuf::new(octets.get_mut(..room).unwrap_or_default());
         let mut inner = self.inner();
-        let polled = inner.poll_read(cx, buf);
-        let new = buf.filled_mut().get_mut(start..).unwrap_or_default();
-        for byte in new.iter_mut().filter(|byte| !byte.is_ascii()) {
-            *byte = b'?';
-        }
-        inner.hear(new);
+        let polled = inner.poll_read(cx, &mut read);
+        let tidy = inner.tidy(read.filled());
+        inner.hear(&tidy);
+        buf.put_slice(&tidy);
         polled
     }
 }
