@@ -7,8 +7,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::detect::Category;
+use crate::detect::Detectors;
 use crate::detect::Finding;
 use crate::detect::Roll;
+use crate::detect::TooLarge;
 use crate::extract::Extraction;
 use crate::extract::TextSource;
 use crate::mail;
@@ -17,10 +20,10 @@ use crate::mail::Attachment;
 use crate::mail::Audience;
 use crate::mail::Defect;
 use crate::mail::Envelope;
+use crate::mail::Mailbox;
 use crate::mail::Message;
 use crate::policy::Facts;
 use crate::policy::Mode;
-use crate::policy::RuleErrors;
 use crate::policy::Ruleset;
 use crate::policy::School;
 use crate::policy::Verdict;
@@ -29,6 +32,7 @@ use crate::policy::Verdict;
 /// no message is judged half by each.
 pub struct Inspector {
     rules: Arc<Ruleset>,
+    detectors: Detectors,
     school: Arc<School>,
     mode: Mode,
     source: Arc<dyn TextSource>,
@@ -62,24 +66,24 @@ impl Inspector {
     /// Builds the one automaton over all rules and the roll.
     ///
     /// # Errors
-    /// [`RuleErrors`] where rules and roll together are too large to build.
+    /// [`TooLarge`] where rules and roll together are too large to build.
     pub fn new(
         rules: Arc<Ruleset>,
         roll: &Roll,
         school: Arc<School>,
         mode: Mode,
         source: Arc<dyn TextSource>,
-    ) -> Result<Self, RuleErrors> {
-        let _ = roll;
-        Ok(Self { rules, school, mode, source })
+    ) -> Result<Self, TooLarge> {
+        let detectors = Detectors::new(rules.finders(), roll, &school.laestabs)?;
+        Ok(Self { rules, detectors, school, mode, source })
     }
 
     /// Inspects one message.
     pub fn inspect(&self, envelope: &Envelope, message: &Message) -> Inspection {
         let Extraction { texts, attachments, defects, calendar_attendees } =
             self.source.texts(message);
-        let _ = texts;
-        let findings = Vec::new();
+        let mut findings = self.detectors.scan(&texts);
+        forget_name_of_only_reader(&mut findings, envelope, message);
         let audiences = self.with_audience(envelope.recipients.iter().cloned());
         let visible =
             self.distinct(mail::visible_recipients(message).into_iter().map(|m| m.address));
@@ -88,9 +92,13 @@ impl Inspector {
         all_defects.extend(defects);
         all_defects.sort_unstable();
         all_defects.dedup();
+        // Mail to a protected recipient goes there whatever it holds, so it is judged by the
+        // others it goes to.
+        let judged: Vec<_> =
+            audiences.iter().filter(|(to, _)| !self.school.is_protected(to)).cloned().collect();
         let facts = Facts {
             sender: envelope.reverse_path.as_ref(),
-            recipients: &audiences,
+            recipients: &judged,
             visible_outside: count(&visible, |audience| audience != Audience::Own),
             visible_untrusted: count(&visible, |audience| audience == Audience::External),
             calendar_attendees_outside: count(&attendees, |audience| audience != Audience::Own),
@@ -122,4 +130,137 @@ impl Inspector {
 
 fn count(addresses: &[(Address, Audience)], which: impl Fn(Audience) -> bool) -> usize {
     addresses.iter().filter(|(_, audience)| which(*audience)).count()
+}
+
+/// A person's name is no news to that person: where one recipient is the only reader, findings of
+/// the very name that the header gives that recipient are dropped. Health and the rest stay.
+fn forget_name_of_only_reader(findings: &mut Vec<Finding>, envelope: &Envelope, message: &Message) {
+    let visible = mail::visible_recipients(message);
+    let [recipient] = envelope.recipients.as_slice() else { return };
+    let is_recipient = |mailbox: &Mailbox| mailbox.address.folded() == recipient.folded();
+    if !visible.iter().all(is_recipient) {
+        return;
+    }
+    let names: Vec<Vec<String>> = visible
+        .iter()
+        .filter_map(|mailbox| mailbox.display_name.as_ref())
+        .map(|name| words(name.expose()))
+        .collect();
+    findings.retain(|finding| {
+        finding.category != Category::PupilName
+            || !names.contains(&words(finding.evidence.expose()))
+    });
+}
+
+/// The words of a name in one order, however it is written.
+fn words(name: &str) -> Vec<String> {
+    let parts = name.split(|char: char| !char.is_alphanumeric()).filter(|part| !part.is_empty());
+    let mut words: Vec<String> = parts.map(str::to_lowercase).collect();
+    words.sort_unstable();
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Pupil;
+    use crate::extract::InProcess;
+    use crate::mail::Limits;
+    use crate::policy::Action;
+    use crate::policy::DomainPattern;
+    use crate::policy::Outcome;
+
+    fn inspector(mode: Mode) -> Inspector {
+        let pupil = |forename: &str, surname: &str| Pupil {
+            forename: forename.into(),
+            surname: surname.into(),
+            ..Pupil::default()
+        };
+        let pupils = vec![pupil("Tom", "Brown"), pupil("Amira", "Khan")];
+        let roll = Roll::new(pupils, jiff::civil::date(2026, 9, 1));
+        let school = School {
+            own: vec![DomainPattern::parse("school.example").unwrap()],
+            partners: vec![DomainPattern::parse("council.example").unwrap()],
+            protected: ["lado@council.example".to_owned()].into(),
+            laestabs: Vec::new(),
+        };
+        let rules = Arc::new(Ruleset::shipped().unwrap());
+        Inspector::new(rules, &roll, Arc::new(school), mode, Arc::new(InProcess::default()))
+            .unwrap()
+    }
+
+    fn inspect(mode: Mode, to: &[&str], header: &str, body: &str) -> Inspection {
+        let envelope = Envelope {
+            reverse_path: Address::parse("office@school.example").ok(),
+            recipients: to.iter().map(|to| Address::parse(to).unwrap()).collect(),
+            eight_bit: false,
+            smtp_utf8: false,
+        };
+        let raw = format!("From: office@school.example\r\n{header}\r\n\r\n{body}\r\n");
+        let message = Message::parse(raw.into_bytes().into(), &Limits::default());
+        inspector(mode).inspect(&envelope, &message)
+    }
+
+    fn rules(inspection: &Inspection) -> Vec<&str> {
+        inspection.findings.iter().map(|finding| &*finding.rule).collect()
+    }
+
+    const PARENT: &str = "parent@mail.example";
+
+    #[test]
+    fn what_stands_in_a_body_is_found_placed_and_held() {
+        let body = "Tom\r\nBrown has asthma, UPN B801200005001.";
+        let seen = inspect(Mode::Enforce, &[PARENT], "To: parent@mail.example\r\nSubject: x", body);
+        assert_eq!(rules(&seen), ["pupil-name", "health-of-person", "upn"]);
+        assert_eq!(seen.verdict.outcome, Outcome::Hold);
+        let seen = inspect(Mode::Monitor, &[PARENT], "To: parent@mail.example\r\nSubject: x", body);
+        assert_eq!(seen.verdict.outcome, Outcome::Deliver);
+        assert_eq!(&*seen.verdict.would_hold[0].rule, "data-outside");
+        let own = ["head@school.example"];
+        let seen = inspect(Mode::Enforce, &own, "To: head@school.example\r\nSubject: x", body);
+        assert_eq!((seen.verdict.outcome, seen.findings.len()), (Outcome::Deliver, 3));
+    }
+
+    #[test]
+    fn a_name_in_an_encoded_subject_is_held_by_the_clause_of_subjects() {
+        let header = "To: parent@mail.example\r\nSubject: =?utf-8?q?Amira_Khan?=";
+        let seen = inspect(Mode::Enforce, &[PARENT], header, "Hello");
+        assert_eq!(seen.verdict.reasons[0].clause, "P05");
+    }
+
+    #[test]
+    fn many_visible_strangers_are_hidden_and_partners_alone_are_not() {
+        let list = |domain: &str| {
+            let all: Vec<String> = (0..11).map(|n| format!("p{n}@{domain}")).collect();
+            format!("To: {}, P0@{domain}\r\nSubject: x", all.join(",\r\n "))
+        };
+        let seen = inspect(Mode::Enforce, &[PARENT], &list("mail.example"), "Hello");
+        assert_eq!(seen.visible.len(), 11);
+        assert_eq!(seen.verdict.actions, [Action::ForceBcc, Action::AppendDisclaimer]);
+        let seen = inspect(Mode::Enforce, &[PARENT], &list("council.example"), "Hello");
+        assert_eq!(seen.verdict.actions, [Action::AppendDisclaimer]);
+    }
+
+    #[test]
+    fn a_readers_own_name_is_no_finding_in_mail_to_that_reader_alone() {
+        let alone = "To: \"Brown, Tom\" <parent@mail.example>\r\nSubject: x";
+        let seen = inspect(Mode::Enforce, &[PARENT], alone, "Dear Tom Brown,");
+        assert_eq!((rules(&seen), seen.verdict.outcome), (vec![], Outcome::Deliver));
+        let seen = inspect(Mode::Enforce, &[PARENT], alone, "Dear Tom Brown, Amira Khan is ill");
+        assert_eq!(rules(&seen), ["pupil-name"]);
+        let seen = inspect(Mode::Enforce, &[PARENT], alone, "Tom Brown has asthma");
+        assert_eq!(rules(&seen), ["health-of-person"]);
+        let two = format!("{alone}\r\nCc: other@mail.example");
+        let seen = inspect(Mode::Enforce, &[PARENT], &two, "Dear Tom Brown,");
+        assert_eq!(rules(&seen), ["pupil-name"]);
+    }
+
+    #[test]
+    fn mail_to_a_protected_recipient_is_judged_by_its_other_recipients() {
+        let header = "To: lado@council.example\r\nSubject: Tom Brown";
+        let seen = inspect(Mode::Enforce, &["LADO@council.example"], header, "asthma");
+        assert_eq!(seen.verdict.outcome, Outcome::Deliver);
+        let seen = inspect(Mode::Enforce, &["lado@council.example", PARENT], header, "asthma");
+        assert_eq!(seen.verdict.outcome, Outcome::Hold);
+    }
 }

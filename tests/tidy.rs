@@ -57,6 +57,7 @@ const EXPOSING: &[(&str, &str)] = &[
     ("gateway/policy/", "the roll and attachment names are compared here"),
     ("gateway/approval.rs", "a finding that names the approver shuts them out"),
     ("gateway/inspect.rs", "findings are placed in their texts here"),
+    ("gateway/app/check_report.rs", "the report names attachments, and shows findings on demand"),
     ("gateway/store/", "what is kept is sealed here"),
 ];
 

@@ -10,6 +10,7 @@ use thiserror::Error;
 
 use super::finding::{Confidence, Finding};
 use super::fold::{Folded, fold};
+use super::hits::{Hit, drop_harmless, keep_longest};
 use super::names::NameBook;
 use super::near;
 use super::roll::Roll;
@@ -38,13 +39,6 @@ enum Anchor {
     Term { rule: usize, open: bool },
     Capital { rule: usize },
     Harmless { rule: usize },
-}
-
-/// A hit that passed its checks, in octets of the folded text.
-pub(super) struct Hit {
-    pub(super) rule: usize,
-    pub(super) span: Range<usize>,
-    pub(super) confidence: Confidence,
 }
 
 /// Every detector, ready to scan; immutable, built once for a set of rules and a roll.
@@ -265,37 +259,202 @@ fn is_called_upn(text: &str, span: &Range<usize>) -> bool {
     UPN_WORDS.iter().any(|word| around.contains(word))
 }
 
-/// Drops the hits that stand inside a harmless phrase of their own rule.
-fn drop_harmless(hits: &mut Vec<Hit>, mut harmless: Vec<(usize, Range<usize>)>) {
-    if harmless.is_empty() {
-        return;
-    }
-    harmless.sort_unstable_by_key(|(rule, span)| (*rule, span.start));
-    // For each place the furthest end so far, so that one look answers.
-    let mut furthest: Vec<(usize, usize, usize)> = Vec::with_capacity(harmless.len());
-    for (rule, span) in harmless {
-        let before =
-            furthest.last().filter(|(other, ..)| *other == rule).map_or(0, |(.., end)| *end);
-        furthest.push((rule, span.start, span.end.max(before)));
-    }
-    hits.retain(|hit| {
-        let next = furthest
-            .partition_point(|&(rule, start, _)| (rule, start) <= (hit.rule, hit.span.start));
-        let cover = next.checked_sub(1).and_then(|index| furthest.get(index));
-        !cover.is_some_and(|&(rule, _, end)| rule == hit.rule && end >= hit.span.end)
-    });
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Category;
+    use crate::detect::Pupil;
+    use crate::detect::{Near, Rule};
+    use crate::mail::Place;
+    use proptest::prelude::*;
 
-/// Sorts by place and drops what stands inside a longer hit of the same rule.
-fn keep_longest(hits: &mut Vec<Hit>) {
-    hits.sort_by_key(|hit| (hit.rule, hit.span.start, std::cmp::Reverse(hit.span.end)));
-    let mut last: Option<(usize, usize)> = None;
-    hits.retain(|hit| {
-        let inside = last.is_some_and(|(rule, end)| rule == hit.rule && hit.span.end <= end);
-        if !inside {
-            last = Some((hit.rule, hit.span.end));
+    fn roll() -> Roll {
+        let pupil = |forename: &str, surname: &str, preferred: &str, upn: &str| Pupil {
+            forename: forename.into(),
+            surname: surname.into(),
+            preferred_forename: preferred.into(),
+            upn: upn.into(),
+            ..Pupil::default()
+        };
+        let pupils = vec![
+            pupil("Tom", "Brown", "", ""),
+            pupil("Zoë", "O'Neil-Price", "Zed", "R674123101121"),
+            pupil("Will", "Young", "", ""),
+            pupil("Łukasz", "Nowak", "", ""),
+        ];
+        Roll::new(pupils, jiff::civil::date(2026, 9, 1))
+    }
+
+    fn detectors() -> Detectors {
+        let rule = |id: &str, category, find| Rule { id: id.into(), category, find };
+        let words = Terms {
+            words: vec!["epi-pen".into(), "asthma*".into(), "strasse".into()],
+            capitals: vec!["ASD".into()],
+            harmless: vec!["asthma policy".into()],
+            confidence: Confidence::Low,
+        };
+        let near = Near {
+            of: "words".into(),
+            person: vec![Category::PupilName, Category::Upn],
+            within: 20,
+            confidence: Confidence::High,
+        };
+        let rules = [
+            rule("upn", Category::Upn, Find::Upn),
+            rule("name", Category::PupilName, Find::FullName),
+            rule("words", Category::Health, Find::Terms(words)),
+            rule("near", Category::Health, Find::Near(near)),
+        ];
+        Detectors::new(&rules, &roll(), &["8232000".to_owned()]).unwrap()
+    }
+
+    fn seen(texts: &[(Place, &str)]) -> Vec<String> {
+        let texts: Vec<Text> = texts
+            .iter()
+            .map(|(place, view)| Text::new(place.clone(), (*view).to_owned(), Vec::new()))
+            .collect();
+        detectors()
+            .scan(&texts)
+            .iter()
+            .map(|f| format!("{}:{:?}:{}", f.rule, f.confidence, f.evidence.expose()))
+            .collect()
+    }
+
+    fn body(view: &str) -> Vec<String> {
+        seen(&[(Place::BodyText, view)])
+    }
+
+    #[test]
+    fn a_upn_is_as_sure_as_its_support() {
+        for (view, expected) in [
+            ("see B801200005001.", "upn:Medium:B801200005001"),
+            ("UPN b801 2000 05 001", "upn:High:b801 2000 05 001"),
+            ("E82320000512B", "upn:High:E82320000512B"),
+            ("R674123101121", "upn:High:R674123101121"),
+            ("T999200005001", "upn:Low:T999200005001"),
+            ("UPN: T999200005001", "upn:Medium:T999200005001"),
+        ] {
+            assert_eq!(body(view), [expected], "{view}");
         }
-        !inside
-    });
-    hits.sort_by_key(|hit| (hit.span.start, hit.rule));
+        assert_eq!(body("A801200005001 XB801200005001 B8012000050012"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn names_are_as_sure_as_they_are_written() {
+        for (view, expected) in [
+            ("Tom Brown", vec!["name:High:Tom Brown"]),
+            ("tom brown", vec![]),
+            ("łukasz nowak", vec!["name:Medium:łukasz nowak"]),
+            ("Lukasz Nowak’s bag", vec!["name:High:Lukasz Nowak"]),
+            ("zed o neil price", vec!["name:Medium:zed o neil price"]),
+            ("Will Young", vec!["name:Medium:Will Young"]),
+            ("will young", vec![]),
+            ("Brown,Tom", vec!["name:High:Brown,Tom"]),
+            ("Young, Will; Brown, Tom", vec!["name:Medium:Young, Will", "name:High:Brown, Tom"]),
+            ("Tom Brown Tom Brown", vec!["name:High:Tom Brown", "name:High:Tom Brown"]),
+            ("Tom Mrs Brown", vec![]),
+            ("Bottom Brown, Tommy", vec![]),
+        ] {
+            assert_eq!(body(view), expected, "{view}");
+        }
+    }
+
+    #[test]
+    fn terms_are_whole_words_and_harmless_phrases_are_known() {
+        assert_eq!(body("EpiPen, epi pen"), ["words:Low:EpiPen", "words:Low:epi pen"]);
+        assert_eq!(body("asthmatic"), ["words:Low:asthmatic"]);
+        assert_eq!(body("the Asthma policy; asthma"), ["words:Low:asthma"]);
+        assert_eq!(body("asd ASD"), ["words:Low:ASD"]);
+        assert_eq!(body("in der Straße"), ["words:Low:Straße"]);
+        assert_eq!(body("myasthma"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_word_counts_near_a_person_or_under_one_in_the_subject() {
+        let near = body("Tom Brown has asthma");
+        assert_eq!(near, ["name:High:Tom Brown", "near:High:asthma"]);
+        let far = body(&format!("Tom Brown{} asthma", " went".repeat(10)));
+        assert_eq!(far, ["name:High:Tom Brown", "words:Low:asthma"]);
+        assert_eq!(
+            seen(&[(Place::BodyText, "asthma"), (Place::Subject, "Tom Brown")]),
+            ["near:High:asthma", "name:High:Tom Brown"]
+        );
+        assert_eq!(
+            seen(&[(Place::BodyText, "asthma"), (Place::Attachment("a".into()), "Tom Brown")]),
+            ["words:Low:asthma", "name:High:Tom Brown"]
+        );
+    }
+
+    #[test]
+    fn a_large_roll_stays_small_in_memory() {
+        let syllables =
+            ["ka", "lo", "mi", "ru", "ste", "ven", "dor", "pa", "qui", "hal", "wes", "tri"];
+        let name = |mut n: usize| {
+            let mut name = String::new();
+            for _ in 0..4 {
+                name.push_str(syllables[n % 12]);
+                n /= 12;
+            }
+            name
+        };
+        let pupil =
+            |n: usize| Pupil { forename: name(n % 700), surname: name(n * 7), ..Pupil::default() };
+        let rules = [Rule { id: "n".into(), category: Category::PupilName, find: Find::FullName }];
+        for pupils in [10_000, 20_000] {
+            let roll = Roll::new((0..pupils).map(pupil).collect(), jiff::civil::date(2026, 9, 1));
+            let detectors = Detectors::new(&rules, &roll, &[]).unwrap();
+            let found = |view: String| {
+                detectors.scan(&[Text::new(Place::BodyText, view, Vec::new())]).len()
+            };
+            assert_eq!(found(format!("{} {}", name(99), name(700 * 7 + 99 * 7))), 1);
+            assert_eq!(found(format!("{} {}", name(98), name(700 * 7 + 99 * 7))), 0);
+            assert!(detectors.memory() < 20_000_000, "{} octets", detectors.memory());
+        }
+    }
+
+    #[test]
+    fn a_hostile_text_takes_time_in_step_with_its_length() {
+        // The checks behind the anchors are bounded; a quadratic one would take minutes here.
+        for piece in ["brown, ", "b8", "o'neil-", "asthma policy ", ",,,,brown", "tom tom brown-"] {
+            let view = piece.repeat(400_000 / piece.len());
+            let text = Text::new(Place::BodyText, view, Vec::new());
+            let _found = detectors().scan(&[text]);
+        }
+    }
+
+    fn stuff() -> impl Strategy<Value = String> {
+        let pieces = prop_oneof![
+            Just("Tom"),
+            Just("Brown"),
+            Just(" "),
+            Just(", "),
+            Just("\n"),
+            Just("-"),
+            Just("’s"),
+            Just("asthma"),
+            Just("straß"),
+            Just("B8012000"),
+            Just("05001"),
+            Just("Zoë"),
+            Just("é"),
+            Just("O'Neil-Price"),
+            Just("ASD"),
+            Just("."),
+            Just("İ"),
+            Just("policy"),
+        ];
+        prop::collection::vec(prop_oneof![pieces.prop_map(str::to_owned), "\\PC{0,3}"], 0..30)
+            .prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn every_finding_is_an_extent_of_its_text(view in stuff()) {
+            let text = Text::new(Place::BodyText, view.clone(), Vec::new());
+            for finding in detectors().scan(&[text]) {
+                prop_assert_eq!(view.get(finding.span.clone()), Some(finding.evidence.expose().as_str()));
+                prop_assert!(!finding.span.is_empty());
+            }
+        }
+    }
 }

@@ -4,6 +4,7 @@ mod category;
 mod detectors;
 mod finding;
 mod fold;
+mod hits;
 mod names;
 mod near;
 mod ordinary;

@@ -173,14 +173,19 @@ fn before(text: &str, surname: &Range<usize>, names: &BTreeSet<String>) -> Optio
     let gap = head.get(end..)?;
     let order = match gap {
         gap if JOINED.contains(&gap) => Order::Joined,
-        " " => Order::ForenameFirst,
+        " " | ". " => Order::ForenameFirst,
         gap if PROSE.contains(&gap) => Order::ForenameThenComma,
         _ => return None,
     };
     if !ends_cleanly(text, surname.end, order) {
         return None;
     }
-    let end = if order == Order::ForenameFirst { without_initial(head, end) } else { end };
+    let end = match (order, without_initial(head, end)) {
+        (Order::ForenameFirst, Some(earlier)) => earlier,
+        // "Thank you, Tom. Brown paper is in the cupboard": no initial, so a sentence ends here.
+        (Order::ForenameFirst, None) if gap == ". " => return None,
+        _ => end,
+    };
     let mut start = end;
     let mut later = end;
     for _ in 0..FORENAME_WORDS {
@@ -191,7 +196,7 @@ fn before(text: &str, surname: &Range<usize>, names: &BTreeSet<String>) -> Optio
         for (range, order) in [(start..end, order), (start..later, Order::AroundMiddle(later + 1))]
         {
             let middle = matches!(order, Order::AroundMiddle(_));
-            if middle && (later == end || !matches!(gap, " ")) {
+            if middle && (later == end || gap != " ") {
                 continue;
             }
             if let Some(forename) = name_in(head, range, names)
@@ -255,16 +260,15 @@ fn is_separator(char: char) -> bool {
     " ,;|_.-\"".contains(char)
 }
 
-/// Steps over one initial between forename and surname: "Tom J. Brown".
-fn without_initial(head: &str, end: usize) -> usize {
-    let Some(rest) = head.get(..end) else { return end };
-    let rest = rest.strip_suffix('.').unwrap_or(rest);
+/// Where the forename ends before one initial: "Tom J. Brown".
+fn without_initial(head: &str, end: usize) -> Option<usize> {
+    let rest = head.get(..end)?;
     let mut chars = rest.chars().rev();
-    match (chars.next(), chars.next(), chars.next()) {
-        (Some(initial), Some(' '), Some(other)) if initial.is_alphabetic() && other != ' ' => {
-            rest.len() - initial.len_utf8() - 1
+    match (chars.next()?, chars.next()?, chars.next()?) {
+        (initial, ' ', other) if initial.is_alphabetic() && other != ' ' => {
+            Some(rest.len() - initial.len_utf8() - 1)
         }
-        _ => end,
+        _ => None,
     }
 }
 

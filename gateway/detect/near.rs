@@ -6,9 +6,9 @@
 
 use std::ops::Range;
 
-use super::detectors::Hit;
 use super::finding::Confidence;
 use super::fold::Folded;
+use super::hits::Hit;
 use super::rule::{Find, Near, Rule};
 use crate::mail::{Place, Text};
 

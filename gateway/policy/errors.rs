@@ -76,20 +76,31 @@ impl RuleError {
         let rendered = error.render_with_formatter(&UserMessageFormatter);
         let what = rendered.lines().next().unwrap_or_default();
         let what = what.rsplit_once(" at line ").map_or(what, |(what, _)| what);
-        Self::at(file, text, place, what.to_owned(), remedy_for(what))
+        let mut error = Self::at(file, text, place, what.to_owned(), remedy_for(what));
+        // The reader names the line before a tab, where the value began.
+        let tab = text.lines().position(|line| line.trim_start_matches(' ').starts_with('\t'));
+        if let (true, Some(line)) = (what.contains("tab"), tab) {
+            let before = text.lines().nth(line).unwrap_or_default();
+            error.line = line + 1;
+            error.column = before.find('\t').unwrap_or_default() + 1;
+            error.snippet = before.replace('\t', " ");
+        }
+        error
     }
 }
 
 fn remedy_for(what: &str) -> &'static str {
     let what = what.to_lowercase();
     if what.contains("unknown field") {
-        "correct the spelling, or remove the line; the fields are listed in docs/rules.md"
+        "correct the spelling, or remove the line"
     } else if what.contains("unknown variant") {
         "use one of the values listed"
     } else if what.contains("missing field") {
         "add the field to this rule"
     } else if what.contains("duplicate") {
         "keep one of the two lines"
+    } else if what.contains("boolean") {
+        "write true or false"
     } else if what.contains("tab") {
         "indent with blanks, never with tabs"
     } else {

@@ -205,7 +205,9 @@ impl<'a> Compiler<'a> {
                 )),
             }
         }
-        if words.is_empty() && capitals.is_empty() {
+        let is_known = |name: &Spanned<String>| self.term_files.contains_key(name.value.as_str());
+        let is_told = rule.terms_file.as_ref().is_some_and(|name| !is_known(name));
+        if words.is_empty() && capitals.is_empty() && !is_told {
             let what = format!("the rule '{}' has no terms", rule.id.value);
             let remedy = "write at least one term under `terms`, `capitals` or in `terms_file`";
             self.errors.push(source.error(rule.id.referenced, what, remedy));
