@@ -31,7 +31,9 @@ impl DomainPattern {
             Some(rest) => (rest, true),
             None => (text, false),
         };
-        let probe = Address::parse(&format!("a@{domain}")).map_err(|_| BadDomain(text.into()))?;
+        let Ok(probe) = Address::parse(&format!("a@{domain}")) else {
+            return Err(BadDomain(text.into()));
+        };
         let labels = probe.domain().split('.').count();
         if labels < 2 && probe.domain() != "localhost" {
             return Err(BadDomain(text.into()));
