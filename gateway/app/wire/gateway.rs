@@ -119,13 +119,6 @@ impl Gateway {
     fn start_background(&self) {
         let (intake, stop) = (self.intake.clone(), self.stop.clone());
         self.tasks.spawn(async move { intake.run_late(stop).await });
-        let (relay, stop) = (self.relay.clone(), self.stop.clone());
-        let mut changes = self.store.changes();
-        self.tasks.spawn(async move {
-            while let Some(Ok(())) = stop.run_until_cancelled(changes.changed()).await {
-                relay.notify();
-            }
-        });
     }
 }
 

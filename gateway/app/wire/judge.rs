@@ -101,7 +101,6 @@ fn school(settings: &Settings) -> anyhow::Result<School> {
         partners: school.trusted_partners.iter().map(pattern).collect::<Result<_, _>>()?,
         protected: school.protected_recipients.iter().map(pattern).collect::<Result<_, _>>()?,
         laestabs: school.laestab.iter().cloned().collect(),
-        bulk_threshold: settings.bulk.threshold,
     })
 }
 
