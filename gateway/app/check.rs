@@ -9,7 +9,8 @@ use anyhow::Context;
 use anyhow::anyhow;
 use serde::Deserialize;
 
-use super::check_report;
+use super::check_report::CheckReport;
+use super::check_report::Show;
 use super::cli;
 use super::cli::Exit;
 use super::commands;
@@ -18,6 +19,7 @@ use super::out;
 use super::wire;
 use crate::detect::Roll;
 use crate::extract::InProcess;
+use crate::inspect::Inspection;
 use crate::inspect::Inspector;
 use crate::mail;
 use crate::mail::Address;
@@ -60,11 +62,30 @@ pub async fn run(arguments: &cli::Check) -> anyhow::Result<Exit> {
             None => from_header(&message),
         };
         let inspection = source.inspector(&envelope)?.inspect(&envelope, &message);
-        let seconds = started.elapsed().as_secs_f64();
-        let report = check_report::Report::new(&path, &inspection, arguments.reveal, seconds);
-        out::line(&if arguments.json { report.to_json() } else { report.to_text() });
+        let took = started.elapsed();
+        let show = if arguments.reveal { Show::Revealed } else { Show::Masked };
+        let file = path.display().to_string();
+        out::line(&match arguments.json {
+            true => CheckReport::new(&file, &inspection, took, show).to_json()?,
+            false => in_words(&file, &inspection, show),
+        });
     }
     Ok(Exit::Done)
+}
+
+/// For a terminal: the outcome, and then a line for each reason and each finding.
+fn in_words(file: &str, inspection: &Inspection, show: Show) -> String {
+    let mut lines = vec![format!("{file}: {:?}", inspection.verdict.outcome).to_lowercase()];
+    let reasons = inspection.verdict.reasons.iter();
+    lines.extend(reasons.map(|reason| format!("  {} ({}): {}", reason.rule, reason.clause, reason.text)));
+    lines.extend(inspection.findings.iter().map(|finding| {
+        let text = match show {
+            Show::Masked => finding.masked(),
+            Show::Revealed => finding.evidence.expose().clone(),
+        };
+        format!("  {} {} in {}", finding.confidence.id(), text, finding.place)
+    }));
+    lines.join("\n")
 }
 
 async fn source(config: Option<&Path>) -> anyhow::Result<Source> {

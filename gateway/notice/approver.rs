@@ -45,6 +45,17 @@ pub fn escalated_to_deputy(
     write(frame, decision, opening, "A message still waits for a decision")
 }
 
+/// Somebody has decided at the terminal, in an approver's name.
+///
+/// # Errors
+/// [`Unwritable`], a fault of ours.
+pub fn decided_at_terminal(frame: &Frame<'_>, about: &About<'_>, what: &str) -> Result<Vec<u8>, Unwritable> {
+    Letter::default()
+        .say(format!("The message {} was {what} at the gateway's terminal.", about.words()))
+        .say("If you know nothing of this, ask the administrator: the audit names the person.")
+        .write(frame, "A held message was decided at the terminal")
+}
+
 fn named(decision: &Decision<'_>) -> String {
     let from = match decision.sender {
         Some(sender) => format!("from {} ", sender.as_str()),

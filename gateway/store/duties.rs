@@ -194,6 +194,11 @@ impl DutyRow {
         Self { kind, payload: None, due_at }
     }
 
+    /// With a payload that is sealed already.
+    pub(super) fn sealed(kind: DutyKind, payload: Vec<u8>, due_at: i64) -> Self {
+        Self { kind, payload: Some(payload), due_at }
+    }
+
     pub(super) fn of_kind(&self, kind: DutyKind) -> Self {
         Self { kind, ..self.clone() }
     }

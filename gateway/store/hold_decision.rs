@@ -157,7 +157,7 @@ impl Decide {
             HoldState::Released => (DutyKind::HoldReleased, "hold-released"),
             _ => (DutyKind::HoldRefused, "hold-refused"),
         };
-        let mut owed = vec![DutyRow::plain(kind, self.now)];
+        let mut owed = vec![DutyRow::sealed(kind, self.reason.clone(), self.now)];
         if self.decision.break_glass {
             owed.push(DutyRow::plain(DutyKind::BreakGlass, self.now));
         }

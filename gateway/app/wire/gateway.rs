@@ -15,6 +15,8 @@ use crate::clock::Clock;
 use crate::intake;
 use crate::intake::Intake;
 use crate::intake::Outlet;
+use crate::notice;
+use crate::notice::Post;
 use crate::smtp::limits::Memory;
 use crate::smtp::relay;
 use crate::smtp::relay::Due;
@@ -35,6 +37,7 @@ pub struct Gateway {
     clock: Clock,
     intake: Intake,
     relay: RelayHandle,
+    post: notice::Settings,
     addresses: Vec<(String, SocketAddr)>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -58,12 +61,14 @@ impl Gateway {
         let outlet = Box::new(ToRelay(relay.clone()));
         let deadline = settings.inspection.deadline;
         let intake = Intake::new(store.clone(), first, outlet, clock.clone(), deadline);
+        let post = judge::post_settings(&settings)?;
         let mut gateway = Self {
             settings,
             store,
             clock,
             intake,
             relay,
+            post,
             addresses: Vec::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
@@ -119,6 +124,9 @@ impl Gateway {
     fn start_background(&self) {
         let (intake, stop) = (self.intake.clone(), self.stop.clone());
         self.tasks.spawn(async move { intake.run_late(stop).await });
+        let post = Post::new(self.store.clone(), self.clock.clone(), self.post.clone());
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move { post.run(stop).await });
     }
 }
 

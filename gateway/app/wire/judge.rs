@@ -16,6 +16,7 @@ use crate::inspect::Inspector;
 use crate::intake;
 use crate::intake::Judge;
 use crate::mail::rewrite::Disclaimer;
+use crate::notice;
 use crate::policy::DomainPattern;
 use crate::policy::Mode;
 use crate::policy::RecipientPattern;
@@ -123,5 +124,19 @@ fn intake_settings(settings: &Settings) -> anyhow::Result<intake::Settings> {
         calendar: settings.calendar.clone(),
         approvers: settings.approvers.clone(),
         journal: Vec::new(),
+    })
+}
+
+/// What the post must know.
+pub(super) fn post_settings(settings: &Settings) -> anyhow::Result<notice::Settings> {
+    let intake = intake_settings(settings)?;
+    Ok(notice::Settings {
+        from: settings.notices_from.clone(),
+        hostname: intake.hostname,
+        time_zone: intake.time_zone,
+        school: school(settings)?,
+        approvers: intake.approvers,
+        retention: intake.retention,
+        reopen_days: settings.holds.keep_closed_days,
     })
 }
