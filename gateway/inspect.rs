@@ -92,13 +92,9 @@ impl Inspector {
         all_defects.extend(defects);
         all_defects.sort_unstable();
         all_defects.dedup();
-        // Mail to a protected recipient goes there whatever it holds, so it is judged by the
-        // others it goes to.
-        let judged: Vec<_> =
-            audiences.iter().filter(|(to, _)| !self.school.is_protected(to)).cloned().collect();
         let facts = Facts {
             sender: envelope.reverse_path.as_ref(),
-            recipients: &judged,
+            recipients: &audiences,
             visible_outside: count(&visible, |audience| audience != Audience::Own),
             visible_untrusted: count(&visible, |audience| audience == Audience::External),
             calendar_attendees_outside: count(&attendees, |audience| audience != Audience::Own),
@@ -169,6 +165,7 @@ mod tests {
     use crate::policy::Action;
     use crate::policy::DomainPattern;
     use crate::policy::Outcome;
+    use crate::policy::RecipientPattern;
 
     fn inspector(mode: Mode) -> Inspector {
         let pupil = |forename: &str, surname: &str| Pupil {
@@ -180,8 +177,8 @@ mod tests {
         let roll = Roll::new(pupils, jiff::civil::date(2026, 9, 1));
         let school = School {
             own: vec![DomainPattern::parse("school.example").unwrap()],
-            partners: vec![DomainPattern::parse("council.example").unwrap()],
-            protected: ["lado@council.example".to_owned()].into(),
+            partners: vec![RecipientPattern::parse("council.example").unwrap()],
+            protected: vec![RecipientPattern::parse("lado@council.example").unwrap()],
             laestabs: Vec::new(),
         };
         let rules = Arc::new(Ruleset::shipped().unwrap());
@@ -256,11 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn mail_to_a_protected_recipient_is_judged_by_its_other_recipients() {
+    fn mail_to_a_protected_recipient_is_judged_like_any_other() {
         let header = "To: lado@council.example\r\nSubject: Tom Brown";
         let seen = inspect(Mode::Enforce, &["LADO@council.example"], header, "asthma");
-        assert_eq!(seen.verdict.outcome, Outcome::Deliver);
-        let seen = inspect(Mode::Enforce, &["lado@council.example", PARENT], header, "asthma");
         assert_eq!(seen.verdict.outcome, Outcome::Hold);
     }
 }

@@ -77,7 +77,9 @@ pub async fn run(arguments: &cli::Check) -> anyhow::Result<Exit> {
 fn in_words(file: &str, inspection: &Inspection, show: Show) -> String {
     let mut lines = vec![format!("{file}: {:?}", inspection.verdict.outcome).to_lowercase()];
     let reasons = inspection.verdict.reasons.iter();
-    lines.extend(reasons.map(|reason| format!("  {} ({}): {}", reason.rule, reason.clause, reason.text)));
+    lines.extend(
+        reasons.map(|reason| format!("  {} ({}): {}", reason.rule, reason.clause, reason.text)),
+    );
     lines.extend(inspection.findings.iter().map(|finding| {
         let text = match show {
             Show::Masked => finding.masked(),
@@ -149,7 +151,9 @@ fn messages(paths: &[PathBuf]) -> anyhow::Result<Vec<PathBuf>> {
                 .map(|entry| entry.map(|entry| entry.path()))
                 .collect();
             let inside = inside.with_context(unreadable)?;
-            files.extend(inside.into_iter().filter(|file| file.extension().is_some_and(|e| e == "eml")));
+            files.extend(
+                inside.into_iter().filter(|file| file.extension().is_some_and(|e| e == "eml")),
+            );
         } else {
             files.push(path.clone());
         }
@@ -173,7 +177,8 @@ fn read_envelopes(path: Option<&Path>) -> anyhow::Result<Vec<Line>> {
 /// A line means a file by its path as given, or by its name alone.
 fn envelope_of<'a>(lines: &'a [Line], path: &Path) -> Option<&'a Line> {
     let exact = lines.iter().find(|line| Path::new(&line.file) == path);
-    exact.or_else(|| lines.iter().find(|line| path.file_name() == Path::new(&line.file).file_name()))
+    exact
+        .or_else(|| lines.iter().find(|line| path.file_name() == Path::new(&line.file).file_name()))
 }
 
 fn from_line(line: &Line) -> anyhow::Result<Envelope> {

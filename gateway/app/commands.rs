@@ -108,7 +108,7 @@ async fn import_roll(import: &cli::RollImport) -> anyhow::Result<Exit> {
     let today = Clock::default().now().to_zoned(settings.school.time_zone.clone()).date();
     let read = import_csv(&text, today)?;
     for (column, heading) in &read.mapping {
-        out::line(&format!("{column} is read from the column {heading}"));
+        out::line(&format!("{} is read from the column {heading}", column.words()));
     }
     if !read.unused.is_empty() {
         out::line(&format!("not read: {}", read.unused.join(", ")));

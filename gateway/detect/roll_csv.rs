@@ -104,6 +104,22 @@ pub enum Column {
     Born,
 }
 
+impl Column {
+    /// The name for a person.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Forename => "forename",
+            Self::Surname => "surname",
+            Self::PreferredForename => "preferred forename",
+            Self::PreferredSurname => "preferred surname",
+            Self::Upn => "UPN",
+            Self::Year => "year group",
+            Self::Form => "form",
+            Self::Born => "date of birth",
+        }
+    }
+}
+
 /// How an export was read, for a person to check before it counts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Import {

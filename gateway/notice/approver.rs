@@ -49,7 +49,11 @@ pub fn escalated_to_deputy(
 ///
 /// # Errors
 /// [`Unwritable`], a fault of ours.
-pub fn decided_at_terminal(frame: &Frame<'_>, about: &About<'_>, what: &str) -> Result<Vec<u8>, Unwritable> {
+pub fn decided_at_terminal(
+    frame: &Frame<'_>,
+    about: &About<'_>,
+    what: &str,
+) -> Result<Vec<u8>, Unwritable> {
     Letter::default()
         .say(format!("The message {} was {what} at the gateway's terminal.", about.words()))
         .say("If you know nothing of this, ask the administrator: the audit names the person.")

@@ -11,8 +11,8 @@ mod approver;
 mod found;
 mod letter;
 mod post;
-mod subject;
 mod sender;
+mod subject;
 
 pub use about::About;
 pub use admin::{Incident, admin_incident};
@@ -20,8 +20,8 @@ pub use approver::{Decision, decided_at_terminal, escalated_to_deputy, hold_to_a
 pub use found::{Found, found};
 pub use letter::{Frame, Unwritable};
 pub use post::{Post, Settings};
-pub use subject::stakes_of;
 pub use sender::{
     Held, bcc_forced_to_sender, expired_to_sender, hold_to_sender, refused_to_sender,
     released_to_sender,
 };
+pub use subject::stakes_of;

@@ -14,5 +14,5 @@ pub use crate::mail::{Attachment, Protection};
 pub use errors::{RuleError, RuleErrors};
 pub use facts::Facts;
 pub use ruleset::Ruleset;
-pub use school::{BadDomain, DomainPattern, School};
+pub use school::{BadDomain, DomainPattern, RecipientPattern, School};
 pub use verdict::{Action, Approver, Mode, Outcome, Reason, Verdict};

@@ -1,7 +1,5 @@
 //! What the policy must know of the school itself: its domains, its partners, and the recipients
-//! whose mail nobody may look into.
-
-use std::collections::HashSet;
+//! whose mail passes the headteacher by.
 
 use thiserror::Error;
 
@@ -51,16 +49,47 @@ impl DomainPattern {
     }
 }
 
+/// Whom an entry of the school's lists means: one mailbox, `lado@council.example`, or everybody
+/// under a [`DomainPattern`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RecipientPattern {
+    /// One mailbox, folded as [`Address::folded`].
+    Mailbox(String),
+    /// Every mailbox of a domain, or of those below it.
+    Domain(DomainPattern),
+}
+
+impl RecipientPattern {
+    /// Reads a mailbox, a domain, or `*.` and a domain.
+    ///
+    /// # Errors
+    /// [`BadDomain`] where the text is none of them.
+    pub fn parse(text: &str) -> Result<Self, BadDomain> {
+        match Address::parse(text) {
+            Ok(mailbox) => Ok(Self::Mailbox(mailbox.folded())),
+            Err(_) => DomainPattern::parse(text).map(Self::Domain),
+        }
+    }
+
+    /// Whether the address is meant.
+    pub fn matches(&self, address: &Address) -> bool {
+        match self {
+            Self::Mailbox(mailbox) => *mailbox == address.folded(),
+            Self::Domain(domain) => domain.matches(address.domain()),
+        }
+    }
+}
+
 /// The school as the policy sees it; immutable, swapped whole.
 #[derive(Debug, Clone, Default)]
 pub struct School {
     /// The school's own domains.
     pub own: Vec<DomainPattern>,
-    /// Domains the school trusts: still external for every shipped rule but bulk mail.
-    pub partners: Vec<DomainPattern>,
-    /// Mail to these goes to them whatever it holds (the designated officer, Ofsted, unions …),
-    /// folded as [`Address::folded`].
-    pub protected: HashSet<String>,
+    /// Whom the school trusts: still external for every shipped rule but bulk mail.
+    pub partners: Vec<RecipientPattern>,
+    /// A hold of mail to these is not the headteacher's to decide but the safeguarding lead's or
+    /// the chair's (the designated officer, Ofsted, unions, whistle-blowing lines).
+    pub protected: Vec<RecipientPattern>,
     /// The school's own LAESTAB numbers, seven digits: LA code and establishment.
     pub laestabs: Vec<String>,
 }
@@ -68,19 +97,18 @@ pub struct School {
 impl School {
     /// How far outside the school an address stands. A domain in both lists is the school's own.
     pub fn audience_of(&self, address: &Address) -> Audience {
-        let within = |list: &[DomainPattern]| list.iter().any(|one| one.matches(address.domain()));
-        if within(&self.own) {
+        if self.own.iter().any(|one| one.matches(address.domain())) {
             Audience::Own
-        } else if within(&self.partners) {
+        } else if self.partners.iter().any(|one| one.matches(address)) {
             Audience::Partner
         } else {
             Audience::External
         }
     }
 
-    /// Whether mail to this address goes to it by default, whatever it holds.
+    /// Whether a hold of mail to this address passes the headteacher by.
     pub fn is_protected(&self, address: &Address) -> bool {
-        self.protected.contains(&address.folded())
+        self.protected.iter().any(|one| one.matches(address))
     }
 }
 
@@ -93,8 +121,8 @@ mod tests {
             own: ["school.example", "*.school.example"]
                 .map(|d| DomainPattern::parse(d).unwrap())
                 .into(),
-            partners: vec![DomainPattern::parse("council.example").unwrap()],
-            protected: ["lado@council.example".to_owned()].into(),
+            partners: vec![RecipientPattern::parse("council.example").unwrap()],
+            protected: vec![RecipientPattern::parse("lado@council.example").unwrap()],
             laestabs: Vec::new(),
         }
     }

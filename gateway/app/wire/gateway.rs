@@ -9,7 +9,8 @@ use tokio_util::task::TaskTracker;
 
 use super::doors;
 use super::hops;
-use super::judge;
+use super::judge::judge;
+use super::judge::post_settings;
 use crate::app::config::Settings;
 use crate::clock::Clock;
 use crate::intake;
@@ -50,7 +51,7 @@ impl Gateway {
     /// A certificate, a rule, the roll or a port is at fault; nothing has been started then that
     /// takes mail.
     pub async fn start(settings: Settings, store: Store, clock: Clock) -> anyhow::Result<Self> {
-        let first = judge::judge(&settings, &store, &clock).await?;
+        let first = judge(&settings, &store, &clock).await?;
         let routing = hops::routing(&settings)?;
         let relay = relay::start(
             Arc::new(store.clone()),
@@ -61,7 +62,7 @@ impl Gateway {
         let outlet = Box::new(ToRelay(relay.clone()));
         let deadline = settings.inspection.deadline;
         let intake = Intake::new(store.clone(), first, outlet, clock.clone(), deadline);
-        let post = judge::post_settings(&settings)?;
+        let post = post_settings(&settings)?;
         let mut gateway = Self {
             settings,
             store,
@@ -93,7 +94,7 @@ impl Gateway {
     /// # Errors
     /// The fault.
     pub async fn reload(&self) -> anyhow::Result<()> {
-        self.intake.set_judge(judge::judge(&self.settings, &self.store, &self.clock).await?);
+        self.intake.set_judge(judge(&self.settings, &self.store, &self.clock).await?);
         Ok(())
     }
 
@@ -135,8 +136,7 @@ struct ToRelay(RelayHandle);
 
 impl Outlet for ToRelay {
     fn offer(&self, fresh: intake::Fresh) {
-        let recipient =
-            |(address, audience)| Recipient { address, audience, attempts: 0 };
+        let recipient = |(address, audience)| Recipient { address, audience, attempts: 0 };
         let recipients = fresh.recipients.into_iter().map(recipient).collect();
         self.0.offer(relay::Fresh {
             due: Due { id: fresh.id, accepted: fresh.accepted_at, recipients },

@@ -84,12 +84,16 @@ fn warn_of_roll(settings: &Settings, roll: &Roll, clock: &Clock) {
     let today = clock.now().to_zoned(settings.school.time_zone.clone()).date();
     match roll.status(today) {
         RollStatus::Missing => {
-            tracing::warn!("there is no roll, so pupils' names are not found: schoolgate roll import");
+            tracing::warn!(
+                "there is no roll, so pupils' names are not found: schoolgate roll import"
+            );
         }
         RollStatus::Stale(_) => {
             tracing::warn!("the roll is old, so new pupils are not found: schoolgate roll import");
         }
-        RollStatus::Fresh => tracing::info!(pupils = roll.pupils().len(), "the roll is in place"),
+        RollStatus::Fresh(_) => {
+            tracing::info!(pupils = roll.pupils().len(), "the roll is in place")
+        }
     }
 }
 
@@ -114,7 +118,10 @@ fn intake_settings(settings: &Settings) -> anyhow::Result<intake::Settings> {
         limits: settings.inspection.limits,
         school: Arc::new(school(settings)?),
         bulk_to: settings.bulk.to_address.clone(),
-        disclaimer: settings.disclaimer.as_ref().map(|it| Disclaimer::new(&it.text, Some(&it.html))),
+        disclaimer: settings
+            .disclaimer
+            .as_ref()
+            .map(|it| Disclaimer::new(&it.text, Some(&it.html))),
         monitor_header: settings.monitor_header.clone(),
         retention: (retention.standard.clone(), years),
         time_zone: settings.school.time_zone.clone(),
