@@ -11,10 +11,12 @@
 )]
 
 mod client;
+mod crash;
 mod docs;
 mod golden;
 mod properties;
 mod relay;
 mod relay_store;
+mod store;
 mod support;
 mod tidy;

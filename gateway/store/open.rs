@@ -145,7 +145,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .busy_timeout(BUSY)
         .foreign_keys(true)
         .pragma("wal_autocheckpoint", "4000")
-        .pragma("secure_delete", "ON")
+        .pragma("secure_delete", "FAST")
         .statement_cache_capacity(200)
 }
 

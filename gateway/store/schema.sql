@@ -23,6 +23,7 @@ CREATE TABLE messages (
     judge_at     INTEGER
 ) WITHOUT ROWID;
 CREATE INDEX messages_waiting ON messages (judge_at) WHERE state = 'waiting';
+CREATE INDEX messages_sealed ON messages (id) WHERE body = 'sealed';
 CREATE INDEX messages_retention ON messages (retain_until);
 
 CREATE TABLE records (

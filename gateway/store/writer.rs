@@ -4,6 +4,7 @@
 //! its changes is tried again alone, so that a poisoned one harms nobody else.
 
 use std::future::Future;
+use std::io;
 use std::pin::Pin;
 
 use sqlx::Connection;
@@ -131,16 +132,13 @@ impl Task {
         let wakes = batch.iter().any(|job| job.wakes());
         match self.transact(&mut batch).await {
             Ok(()) => batch.into_iter().for_each(|job| job.finish(Ok(()))),
+            Err(error) if error.is_unsure() => fail_all(batch, error),
             Err(_) if batch.len() > 1 => {
                 for job in batch {
                     self.settle_alone(job).await;
                 }
             }
-            Err(error) => {
-                if let Some(job) = batch.pop() {
-                    job.finish(Err(error));
-                }
-            }
+            Err(error) => fail_all(batch, error),
         }
         if wakes {
             self.wake.send_modify(|count| *count = count.wrapping_add(1));
@@ -182,5 +180,83 @@ impl Task {
     /// SQLite may have rolled back already, so an error here says nothing.
     async fn roll_back(&mut self) {
         drop(sqlx::query("ROLLBACK").execute(&mut self.db).await);
+    }
+}
+
+/// After a commit whose outcome is unsure nothing is tried again: what is there after all would be
+/// there twice.
+fn fail_all(mut batch: Vec<Box<dyn Job>>, error: StoreError) {
+    let last = batch.pop();
+    for job in batch {
+        let same = io::Error::other("the commit failed with its batch");
+        job.finish(Err(StoreError::CommitUnsure(sqlx::Error::Io(same))));
+    }
+    if let Some(job) = last {
+        job.finish(Err(error));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+
+    use super::*;
+
+    struct Put(i64);
+
+    impl Act for Put {
+        type Output = i64;
+        const WAKES: bool = true;
+
+        async fn run(&self, db: &mut SqliteConnection) -> Result<i64, StoreError> {
+            sqlx::query("INSERT INTO numbers VALUES (?)").bind(self.0).execute(&mut *db).await?;
+            let (count,): (i64,) =
+                sqlx::query_as("SELECT COUNT(*) FROM numbers").fetch_one(db).await?;
+            Ok(count)
+        }
+    }
+
+    async fn writer(folder: &std::path::Path, disk: Disk) -> Writer {
+        let path = folder.join("test.db");
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let mut db = SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query("CREATE TABLE numbers (n INTEGER PRIMARY KEY CHECK (n != 13))")
+            .execute(&mut db)
+            .await
+            .unwrap();
+        Writer::start(db, disk)
+    }
+
+    #[tokio::test]
+    async fn a_poisoned_change_harms_nobody_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = writer(folder.path(), Disk::Real).await;
+        let tasks: Vec<_> = (0..100)
+            .map(|n| {
+                let writer = writer.clone();
+                tokio::spawn(async move { (n, writer.run(Put(n)).await) })
+            })
+            .collect();
+        for task in tasks {
+            let (n, result) = task.await.unwrap();
+            assert_eq!(result.is_err(), n == 13, "{n}: {result:?}");
+        }
+        assert_eq!(writer.run(Put(1000)).await.unwrap(), 100);
+        assert!(*writer.wakes().borrow() > 0);
+    }
+
+    #[tokio::test]
+    async fn an_unsure_commit_is_told_and_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        // One change is three steps: begin, before the commit, after the commit.
+        for (step, there) in [(1, false), (2, false), (3, true)] {
+            let folder = tempfile::tempdir_in(folder.path()).unwrap();
+            let disk = Disk::faulty(step, super::super::disk::How::Error);
+            let writer = writer(folder.path(), disk).await;
+            let error = writer.run(Put(1)).await.unwrap_err();
+            assert_eq!(error.is_unsure(), there, "step {step}");
+            let count = writer.run(Put(2)).await.unwrap();
+            assert_eq!(count, if there { 2 } else { 1 }, "step {step}");
+        }
     }
 }
