@@ -8,18 +8,20 @@ use std::path::Path;
 use schoolgate::clock::Clock;
 use schoolgate::mail::Condition;
 use schoolgate::store::Disk;
+use schoolgate::store::DueRecipient;
 use schoolgate::store::Fate;
 use schoolgate::store::How;
 use schoolgate::store::Keys;
 use schoolgate::store::MessageId;
 use schoolgate::store::Store;
 
-use crate::store::acceptance;
-use crate::store::address;
-use crate::store::files;
-use crate::store::judgement;
-use crate::store::raw;
-use crate::store::start;
+use crate::support::room::acceptance;
+use crate::support::room::address;
+use crate::support::room::files;
+use crate::support::room::judgement;
+use crate::support::room::open;
+use crate::support::room::raw;
+use crate::support::room::start;
 
 /// The most operations a story can take; more means that the loop does not end.
 const BOUND: usize = 400;
@@ -50,10 +52,10 @@ async fn the_disk_is_full_once_at_every_step() {
 async fn every_step(how: How) {
     let folder = tempfile::tempdir().unwrap();
     let keys = Keys::create(&folder.path().join("keys")).unwrap();
+    let data = folder.path().join("data");
     // The folders of the spool are made beforehand, else they would be most of the steps.
+    drop(open(&data, &keys, &Clock::at(start())).await);
     for fail_at in 1..BOUND {
-        let data = folder.path().join(format!("data-{fail_at}"));
-        prepare(&data, &keys).await;
         let disk = Disk::faulty(fail_at, how);
         let acknowledged = story(&data, &keys, &disk).await;
         check(&data, &keys, &acknowledged, fail_at).await;
@@ -64,11 +66,6 @@ async fn every_step(how: How) {
         }
     }
     panic!("the story never got through");
-}
-
-/// Makes the data folder. The lock is freed when the writer task has seen that the store is gone.
-async fn prepare(data: &Path, keys: &Keys) {
-    drop(Store::open(data, keys.clone(), Clock::at(start()), Disk::Real).await.unwrap());
 }
 
 /// What the gateway told its clients.
@@ -116,8 +113,7 @@ async fn accept(store: &Store, to: &str) -> Option<MessageId> {
 }
 
 async fn check(data: &Path, keys: &Keys, said: &Acknowledged, step: usize) {
-    let clock = Clock::at(start());
-    let store = Store::open(data, keys.clone(), clock, Disk::Real).await.unwrap();
+    let store = open(data, keys, &Clock::at(start())).await;
     let due = store.due(start(), 100, &[]).await.unwrap();
     let queued: BTreeSet<MessageId> = due.iter().map(|it| it.id).collect();
     assert_eq!(due.len(), queued.len(), "step {step}: each once");
@@ -139,4 +135,9 @@ async fn check(data: &Path, keys: &Keys, said: &Acknowledged, step: usize) {
     let names: BTreeSet<String> = files(data).into_iter().collect();
     let wanted: BTreeSet<String> = queued.iter().map(|id| format!("{id}.age")).collect();
     assert_eq!(names, wanted, "step {step}: no file is left over");
+    // The next run begins with an empty queue.
+    for message in due {
+        let delivered = |to: &DueRecipient| (to.address.clone(), Fate::Delivered { code: 250 });
+        store.note(message.id, message.recipients.iter().map(delivered).collect()).await.unwrap();
+    }
 }

@@ -14,6 +14,7 @@ mod client;
 mod crash;
 mod docs;
 mod golden;
+mod holds;
 mod properties;
 mod relay;
 mod relay_store;

@@ -3,4 +3,5 @@
 
 pub(crate) mod certificates;
 pub(crate) mod queue;
+pub(crate) mod room;
 pub(crate) mod wait;
