@@ -6,7 +6,7 @@ use super::calendar::attendees;
 use super::fields::holds_words;
 use super::html::{Dialect, html};
 use super::plain::{plain, table, unfolded};
-use super::sniff::{Form, Kind, form, sniff};
+use super::sniff::{Form, Kind, form, sniff, wrapped};
 use super::view::View;
 use super::{Extraction, Limits};
 use crate::mail::Attachment;
@@ -15,6 +15,7 @@ use crate::mail::Message;
 use crate::mail::Place;
 use crate::mail::Protection;
 use crate::mail::Sensitive;
+use crate::mail::fields_of;
 use crate::mail::{Content, Disposition, Field, Flow, Part, PartId};
 
 /// The largest signature that is taken for one; a bigger file may hold a message.
@@ -100,17 +101,7 @@ impl<'a> Collector<'a> {
     fn part(&mut self, message: &Message, id: PartId, part: &Part, scope: Scope<'_>) {
         match &part.content {
             Content::Multipart(_) => {}
-            Content::Text(text) => {
-                let text = text.expose();
-                match part.media_type.as_str() {
-                    "text/html" => self.show(scope.place(Place::BodyHtml), |view| {
-                        html(text, Dialect::Html, view);
-                    }),
-                    _ => self.show(scope.place(Place::BodyText), |view| {
-                        plain(text, part.flow, view);
-                    }),
-                }
-            }
+            Content::Text(text) => self.body(text.expose(), id, part, scope),
             Content::Octets(octets) if is_invitation(part) => {
                 self.invitation(octets, part, scope);
             }
@@ -120,6 +111,17 @@ impl<'a> Collector<'a> {
                 let in_report = is_in_report(message, part);
                 self.nested(octets, path, &part.media_type, in_report, scope);
             }
+        }
+    }
+
+    fn body(&mut self, text: &str, id: PartId, part: &Part, scope: Scope<'_>) {
+        if part.media_type == "text/html" {
+            let place = scope.place(Place::BodyHtml);
+            return self.show(place, |view| html(text, Dialect::Html, view));
+        }
+        self.show(scope.place(Place::BodyText), |view| plain(text, part.flow, view));
+        if let Some(name) = wrapped(text) {
+            self.closed(scope.path(&format!("part-{id}")), &part.media_type, name);
         }
     }
 
@@ -148,15 +150,14 @@ impl<'a> Collector<'a> {
             Kind::Text(text) => {
                 let extension = extension(&path);
                 let mut form = form(&text, media_type, &extension);
-                if form == Form::Message && !begins_like_a_message(octets) {
-                    form = Form::Plain;
+                if form == Form::Message || form == Form::Plain {
+                    form = message_or_plain(form, octets);
                 }
                 match form {
                     Form::Message => {
                         let in_report = is_in_report(message, part);
                         self.nested(octets, path, media_type, in_report, scope);
                     }
-                    Form::Wrapped => self.closed(path, media_type, "a file wrapped in text lines"),
                     form => self.text_file(path, media_type, &text, form),
                 }
             }
@@ -183,10 +184,11 @@ impl<'a> Collector<'a> {
             Form::Xml => self.shown(place, |view| html(text, Dialect::Xml, view)),
             Form::Table => self.shown(place, |view| table(text, view)),
             Form::Folded => self.folded_whole(place, text),
-            Form::Plain | Form::Message | Form::Wrapped => {
-                self.shown(place, |view| plain(text, Flow::Fixed, view))
-            }
+            Form::Plain | Form::Message => self.shown(place, |view| plain(text, Flow::Fixed, view)),
         };
+        if let Some(name) = wrapped(text) {
+            return self.closed(path, media_type, name);
+        }
         let (protection, evidence) = match is_whole {
             true => (Protection::None, "text, read"),
             false => (Protection::Unknown, "more text than can be inspected"),
@@ -211,8 +213,9 @@ impl<'a> Collector<'a> {
         self.attached(path.clone(), media_type, Protection::None, evidence);
         let inner = Message::parse(octets.clone(), &self.limits.nested);
         let counts = |defect: &&Defect| {
-            !HARMLESS_INSIDE.contains(defect)
-                && !(in_report && HARMLESS_IN_REPORTS.contains(defect))
+            let in_any = HARMLESS_INSIDE.contains(defect);
+            let in_this = in_report && HARMLESS_IN_REPORTS.contains(defect);
+            !in_any && !in_this
         };
         self.found.defects.extend(inner.defects().iter().filter(counts));
         self.message(&inner, Scope { within: Some(&path), depth: scope.depth + 1 });
@@ -321,8 +324,19 @@ fn extension(path: &str) -> String {
     name.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase()).unwrap_or_default()
 }
 
-fn begins_like_a_message(octets: &[u8]) -> bool {
-    let head = octets.len().min(64 * 1024);
-    let (fields, _) = crate::mail::fields_of(octets, 0, head);
-    fields.len() >= 2
+/// A file that claims to be a message needs the beginning of one; a renamed one is known by its
+/// MIME fields, since its text may be encoded.
+fn message_or_plain(claimed: Form, octets: &[u8]) -> Form {
+    let (fields, _) = fields_of(octets, 0, octets.len().min(64 * 1024));
+    let has = |name: &str| {
+        let named = |field: &Field| {
+            octets.get(field.name.clone()).is_some_and(|n| n.eq_ignore_ascii_case(name.as_bytes()))
+        };
+        fields.iter().any(named)
+    };
+    let is_message = match claimed {
+        Form::Message => fields.len() >= 2,
+        _ => has("MIME-Version") && has("Content-Type"),
+    };
+    if is_message { Form::Message } else { Form::Plain }
 }

@@ -268,6 +268,7 @@ fn value_range(octets: &[u8], from: usize, end: usize) -> Range<usize> {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may panic")]
 mod tests {
     use super::*;
     use crate::mail::Place;

@@ -85,4 +85,5 @@ pub fn extract(message: &Message, limits: &Limits) -> Extraction {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may panic")]
 mod tests;

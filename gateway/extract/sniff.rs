@@ -174,8 +174,6 @@ pub(super) enum Form {
     Folded,
     /// A message.
     Message,
-    /// A file hidden in text lines by uuencode or yEnc.
-    Wrapped,
 }
 
 /// Decides the form of a text.
@@ -187,13 +185,51 @@ pub(super) fn form(text: &str, media_type: &str, extension: &str) -> Form {
         _ if begins("BEGIN:VCARD") || begins("BEGIN:VCALENDAR") => Form::Folded,
         _ if begins("<!doctype html") || begins("<html") => Form::Html,
         _ if begins("<?xml") || begins("<svg") => Form::Xml,
-        _ if begins("begin 644 ") || begins("begin 666 ") || begins("=ybegin ") => Form::Wrapped,
-        ("eml", _) | (_, "message/rfc822" | "message/global") => Form::Message,
+        ("eml" | "mht" | "mhtml", _) | (_, "message/rfc822" | "message/global") => Form::Message,
         ("htm" | "html", _) | (_, "text/html") => Form::Html,
         ("xml" | "svg", _) | (_, "text/xml" | "application/xml") => Form::Xml,
         ("csv" | "tsv" | "tab", _) | (_, "text/csv" | "text/tab-separated-values") => Form::Table,
         _ => Form::Plain,
     }
+}
+
+/// What a text wraps that mail programs unpack or decrypt, and this gateway can't: a file in
+/// uuencode or yEnc, or a PGP or S/MIME message, between lines of its own.
+pub(super) fn wrapped(text: &str) -> Option<&'static str> {
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let line = line.trim_start_matches(['>', ' ']);
+        if line.starts_with("-----BEGIN PGP MESSAGE-----") {
+            return Some("a PGP message");
+        }
+        if line.starts_with("-----BEGIN PKCS7-----") || line.starts_with("-----BEGIN CMS-----") {
+            return Some("an S/MIME message");
+        }
+        if line.starts_with("=ybegin ") || (begins_uuencode(line) && full_line(lines.peek())) {
+            return Some("a file wrapped in text lines");
+        }
+    }
+    None
+}
+
+/// `begin 644 name`, the mode in octal digits.
+fn begins_uuencode(line: &str) -> bool {
+    let Some((mode, name)) = line.strip_prefix("begin ").and_then(|rest| rest.split_once(' '))
+    else {
+        return false;
+    };
+    matches!(mode.len(), 3 | 4)
+        && mode.bytes().all(|octet| (b'0'..=b'7').contains(&octet))
+        && !name.trim().is_empty()
+}
+
+/// A line of uuencode has its length as its first character, and no lower-case letter.
+fn full_line(line: Option<&&str>) -> bool {
+    line.and_then(|line| line.as_bytes().split_first()).is_some_and(|(&length, rest)| {
+        let octets = usize::from(length.wrapping_sub(32) & 63);
+        let is_coded = rest.iter().all(|octet| (b' '..=b'`').contains(octet));
+        is_coded && rest.len() >= octets.div_ceil(3) * 4 && octets > 0
+    })
 }
 
 #[cfg(test)]
@@ -228,6 +264,17 @@ mod tests {
         assert!(matches!(sniff(b"\0\0\0\x18ftypheic", None), Kind::Media(_)));
         let noise: Vec<u8> = (0..=255).cycle().take(4000).collect();
         assert_eq!(sniff(&noise, None), Kind::Unknown);
+    }
+
+    #[test]
+    fn wrapped_files_are_told_from_words() {
+        assert_eq!(
+            wrapped("see\nbegin 644 a.txt\n#5&]M\n`\nend"),
+            Some("a file wrapped in text lines")
+        );
+        assert_eq!(wrapped("> -----BEGIN PGP MESSAGE-----\n"), Some("a PGP message"));
+        assert_eq!(wrapped("begin 644 words of a letter\nthat goes on"), None);
+        assert_eq!(wrapped("we begin 9 May"), None);
     }
 
     #[test]

@@ -305,6 +305,34 @@ fn messages_in_messages_are_read_by_path() {
 }
 
 #[test]
+fn wrapped_and_renamed_files_are_not_missed() {
+    let found = extracted("Subject: x\n\nsee\nbegin 644 a.txt\n#5&]M\n`\nend\n");
+    assert_eq!(attachments(&found), [("part-0".to_owned(), Protection::Unknown)]);
+    let found = extracted(
+        "Content-Type: text/plain; name=notes.txt\n\nMIME-Version: 1.0\nContent-Type: text/plain\nContent-Transfer-Encoding: base64\n\nVG9tIEJyb3du\n",
+    );
+    assert!(texts(&found).contains(&"attachment:notes.txt: Tom Brown".to_owned()));
+}
+
+/// mail-parser is the second opinion where nothing is ambiguous.
+#[test]
+fn mail_parser_sees_the_same_leaves() {
+    for raw in [OUTLOOK, APPLE, GMAIL, THUNDERBIRD] {
+        let message = parsed(raw);
+        let other = mail_parser::MessageParser::default().parse(&message.raw()[..]).unwrap();
+        let bodies = |part: &mail_parser::MessagePart<'_>| {
+            let is_leaf = !matches!(part.body, mail_parser::PartType::Multipart(_));
+            is_leaf.then_some(part.offset_body as usize..part.offset_end as usize)
+        };
+        let expected: Vec<_> = other.parts.iter().map(bodies).collect();
+        let own = |part: &mail::Part| {
+            (!matches!(part.content, Content::Multipart(_))).then(|| part.body.clone())
+        };
+        assert_eq!(message.parts().iter().map(own).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
 fn nesting_ends_at_the_limit() {
     let mut raw = "Subject: innermost\n\nx".to_owned();
     for _ in 0..40 {

@@ -343,6 +343,7 @@ fn trimmed(raw: &[u8], range: Range<usize>) -> Range<usize> {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may panic")]
 mod tests {
     use super::*;
 

@@ -100,14 +100,11 @@ pub(super) fn check_message_header(raw: &[u8], fields: &[Field], defects: &mut D
     for field in fields {
         let name = raw.get(field.name.clone()).unwrap_or_default();
         let is = |other: &&str| name.eq_ignore_ascii_case(other.as_bytes());
-        if let Some(seen) = ONCE.iter().position(|once| is(&once)).and_then(|i| seen.get_mut(i)) {
-            if std::mem::replace(seen, true) {
-                defects.add(Defect::DuplicateField);
-            }
+        let once = ONCE.iter().position(is).and_then(|index| seen.get_mut(index));
+        if once.is_some_and(|seen| std::mem::replace(seen, true)) {
+            defects.add(Defect::DuplicateField);
         }
-        if ADDRESS_FIELDS.iter().any(|field| is(&field))
-            && read_list(raw, field.value.clone()).unreadable > 0
-        {
+        if ADDRESS_FIELDS.iter().any(is) && read_list(raw, field.value.clone()).unreadable > 0 {
             defects.add(Defect::BadAddress);
         }
     }

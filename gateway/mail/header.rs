@@ -110,4 +110,14 @@ mod tests {
     fn decodes_encoded_words() {
         assert_eq!(decode_text(b" =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n =?utf-8?b?IQ==?="), "Grüße!");
     }
+
+    #[test]
+    fn hostile_values_take_linear_time() {
+        for unit in
+            ["=?", "=?a?q?", "=?utf-8?b?", "=?utf-8?q?=", " =?a?q?b?=", "?=", "\r\n ", "=?a"]
+        {
+            let value = unit.repeat(250_000 / unit.len());
+            assert!(decode_text(value.as_bytes()).len() <= value.len(), "{unit}");
+        }
+    }
 }

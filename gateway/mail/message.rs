@@ -184,6 +184,7 @@ impl Message {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may panic")]
 mod tests {
     use super::*;
 
@@ -196,7 +197,7 @@ mod tests {
         assert_eq!(&raw[message.parts()[1].body.clone()], "hello");
         assert_eq!(message.parts()[2].media_type, "application/pdf");
         assert!(
-            matches!(&message.parts()[2].content, Content::Octets(octets) if &octets[..] == [0, 0, 0])
+            matches!(&message.parts()[2].content, Content::Octets(octets) if octets[..] == [0, 0, 0])
         );
     }
 }

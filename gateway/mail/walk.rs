@@ -251,7 +251,7 @@ impl Walker<'_> {
 
     fn leaf(&mut self, id: PartId, body: Range<usize>) {
         let Some(part) = self.parts.get_mut(id) else { return };
-        part.body = body.clone();
+        part.body = body;
         part.content = content(self.raw, part, &mut self.defects);
     }
 
@@ -353,6 +353,7 @@ fn content(raw: &Bytes, part: &Part, defects: &mut Defects) -> Content {
 }
 
 #[cfg(test)]
+#[expect(clippy::string_slice, reason = "a test may panic")]
 mod tests {
     use super::super::message::Message;
     use super::*;
