@@ -58,6 +58,10 @@ const EXPOSING: &[(&str, &str)] = &[
     ("gateway/approval.rs", "a finding that names the approver shuts them out"),
     ("gateway/inspect.rs", "findings are placed in their texts here"),
     ("gateway/app/check_report.rs", "the report names attachments, and shows findings on demand"),
+    ("gateway/app/check.rs", "a dry run shows findings on demand"),
+    ("gateway/app/held.rs", "a look at a held message shows findings on demand, and is audited"),
+    ("gateway/notice/post.rs", "a report returns Message-ID and Date of the original"),
+    ("gateway/notice/subject.rs", "the kind of a recorded place is told, never its name"),
     ("gateway/store/", "what is kept is sealed here"),
 ];
 

@@ -102,10 +102,12 @@ async fn source(config: Option<&Path>) -> anyhow::Result<Source> {
 
 /// The roll of the store, where there is a store already: a dry run makes none.
 async fn roll(settings: &Settings) -> anyhow::Result<Roll> {
-    if settings.store.join("gateway.db").exists() {
-        if let Some(stored) = commands::beside(settings).await?.load_roll().await? {
-            return Ok(Roll::from_bytes(&stored.bytes)?);
-        }
+    let stored = match settings.store.join("gateway.db").exists() {
+        true => commands::beside(settings).await?.load_roll().await?,
+        false => None,
+    };
+    if let Some(stored) = stored {
+        return Ok(Roll::from_bytes(&stored.bytes)?);
     }
     out::complain("schoolgate: there is no roll, so pupils' names are not found");
     Ok(Roll::default())

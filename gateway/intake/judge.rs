@@ -230,14 +230,9 @@ impl Judge {
 
     /// Who gets the message now, and who waits. Own recipients need not wait for a decision about
     /// what leaves; a message that can't be rewritten goes to nobody, since `Bcc:` would leak.
-    fn split(
-        &self,
-        inspection: &Inspection,
-        held: bool,
-        rewritable: bool,
-    ) -> (Vec<(Address, Audience)>, Vec<(Address, Audience)>) {
+    fn split(&self, inspection: &Inspection, held: bool, rewritable: bool) -> (Copies, Copies) {
         let at_once = rewritable && (!held || self.settings.internal_at_once);
-        let (mut now, mut wait): (Vec<_>, Vec<_>) = inspection
+        let (mut now, mut wait): (Copies, Copies) = inspection
             .audiences
             .iter()
             .cloned()
@@ -251,6 +246,9 @@ impl Judge {
         (now, wait)
     }
 }
+
+/// Recipients, each with the copy it gets.
+type Copies = Vec<(Address, Audience)>;
 
 /// RFC 3848's names for `Received: … with`.
 fn protocol(arrival: &Arrival) -> &'static str {

@@ -92,7 +92,7 @@ impl Problems<'_> {
     }
 
     /// Notes what the YAML reader says.
-    pub(super) fn from_reader(&mut self, error: &serde_saphyr::Error) {
+    pub(super) fn reader_says(&mut self, error: &serde_saphyr::Error) {
         let bare = error.without_snippet();
         let location = error.location().unwrap_or(Location::UNKNOWN);
         let words = strip_place(&bare.to_string());

@@ -43,7 +43,7 @@ impl Settings {
         let file: File = match serde_saphyr::from_str_with_options(source, options) {
             Ok(file) => file,
             Err(error) => {
-                problems.from_reader(&error);
+                problems.reader_says(&error);
                 return Err(ConfigError::Wrong(problems.found));
             }
         };

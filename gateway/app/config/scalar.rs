@@ -91,7 +91,7 @@ impl fmt::Display for Duration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs();
         let units = [(24 * 3600, 'd'), (3600, 'h'), (60, 'm')];
-        match units.into_iter().find(|(size, _)| seconds > 0 && seconds % size == 0) {
+        match units.into_iter().find(|(size, _)| seconds > 0 && seconds.is_multiple_of(*size)) {
             Some((size, unit)) => write!(f, "{}{unit}", seconds / size),
             None => write!(f, "{seconds}s"),
         }
@@ -129,7 +129,7 @@ impl FromStr for Octets {
 impl fmt::Display for Octets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let units = [(1 << 30, "GiB"), (1 << 20, "MiB")];
-        match units.into_iter().find(|(size, _)| self.0 > 0 && self.0 % size == 0) {
+        match units.into_iter().find(|(size, _)| self.0 > 0 && self.0.is_multiple_of(*size)) {
             Some((size, unit)) => write!(f, "{}{unit}", self.0 / size),
             None => write!(f, "{}KiB", self.0 >> 10),
         }

@@ -32,7 +32,7 @@ pub(super) fn routing(settings: &Settings) -> anyhow::Result<Routing<SmtpHost>> 
 /// Retries and the end of them.
 pub(super) fn schedule(settings: &Settings) -> relay::Settings {
     let delays = settings.relay.retry.clone();
-    let schedule = Schedule { delays, max_age: settings.relay.max_age, ..Schedule::default() };
+    let schedule = Schedule { delays, max_age: settings.relay.max_age };
     relay::Settings { schedule, ..relay::Settings::default() }
 }
 

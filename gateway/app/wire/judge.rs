@@ -82,19 +82,12 @@ pub async fn judge(settings: &Settings, store: &Store, clock: &Clock) -> anyhow:
 
 fn warn_of_roll(settings: &Settings, roll: &Roll, clock: &Clock) {
     let today = clock.now().to_zoned(settings.school.time_zone.clone()).date();
-    match roll.status(today) {
-        RollStatus::Missing => {
-            tracing::warn!(
-                "there is no roll, so pupils' names are not found: schoolgate roll import"
-            );
-        }
-        RollStatus::Stale(_) => {
-            tracing::warn!("the roll is old, so new pupils are not found: schoolgate roll import");
-        }
-        RollStatus::Fresh(_) => {
-            tracing::info!(pupils = roll.pupils().len(), "the roll is in place")
-        }
-    }
+    let trouble = match roll.status(today) {
+        RollStatus::Missing => "there is no roll, so pupils' names are not found",
+        RollStatus::Stale(_) => "the roll is old, so new pupils are not found",
+        RollStatus::Fresh(_) => return,
+    };
+    tracing::warn!(remedy = "schoolgate roll import", "{trouble}");
 }
 
 fn school(settings: &Settings) -> anyhow::Result<School> {
