@@ -33,6 +33,7 @@ pub(super) fn walk(raw: &Bytes, limits: &Limits) -> Walked {
         parts: Vec::new(),
         open: Vec::new(),
         asides: Vec::new(),
+        reach: 0,
         defects: Defects::default(),
     };
     let mut next = Some(0);
@@ -71,6 +72,8 @@ struct Walker<'a> {
     parts: Vec<Part>,
     open: Vec<Open>,
     asides: Vec<Range<usize>>,
+    /// Where the last finished part ends; what encloses it can't end before.
+    reach: usize,
     defects: Defects,
 }
 
@@ -229,11 +232,10 @@ impl Walker<'_> {
             }
             let closed = self.open.pop()?;
             delimiter = self.delimiter(found.line.end);
-            let end = self.content_end(found.line.end, delimiter.as_ref());
-            self.aside(found.line.end..end);
-            if let Some(part) = self.parts.get_mut(closed.id) {
-                part.body.end = end;
-            }
+            let from = self.without_line_ending(found.line.end);
+            let end = self.content_end(from, delimiter.as_ref());
+            self.aside(found.line.end.min(end)..end);
+            self.end_part(closed.id, end);
         }
     }
 
@@ -242,16 +244,21 @@ impl Walker<'_> {
         while self.open.len() > level {
             self.defects.add(Defect::Unclosed);
             let Some(open) = self.open.pop() else { return };
-            let end = self.without_line_ending(at);
-            if let Some(part) = self.parts.get_mut(open.id) {
-                part.body.end = end.max(part.body.start);
-            }
+            self.end_part(open.id, self.without_line_ending(at));
+        }
+    }
+
+    fn end_part(&mut self, id: PartId, end: usize) {
+        if let Some(part) = self.parts.get_mut(id) {
+            part.body.end = end.max(part.body.start).max(self.reach);
+            self.reach = part.body.end;
         }
     }
 
     fn leaf(&mut self, id: PartId, body: Range<usize>) {
         let Some(part) = self.parts.get_mut(id) else { return };
         part.body = body;
+        self.reach = part.body.end;
         part.content = content(self.raw, part, &mut self.defects);
     }
 
@@ -383,6 +390,22 @@ mod tests {
         let asides: Vec<_> = message.asides().iter().map(|range| &NESTED[range.clone()]).collect();
         assert_eq!(asides, ["pre\r\n", "epi\r\n"]);
         assert_eq!(message.defects(), []);
+    }
+
+    #[test]
+    fn a_part_never_ends_beyond_what_encloses_it() {
+        let outer = "Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n";
+        let inner = "Content-Type: multipart/mixed; boundary=yy\r\n\r\n--yy\r\n";
+        for rest in ["A: b\r\n--x--", "\r\n\r\n--yy--\r\n--x--\r\n", "\r\n--yy--\r\n--x", ""] {
+            let raw = format!("{outer}{inner}{rest}");
+            let message = parse(&raw);
+            for part in message.parts() {
+                let Some(parent) = part.parent.map(|id| &message.parts()[id]) else { continue };
+                assert!(part.body.end <= parent.body.end, "{rest:?}");
+            }
+        }
+        let closed = format!("{outer}{inner}\r\none\r\n--yy--\r\n--x--\r\n");
+        assert!(bodies(&closed)[1].ends_with("one\r\n--yy--"));
     }
 
     #[test]
