@@ -84,6 +84,10 @@ pub struct File {
     /// Who decides held messages (P06); one entry for each person and role.
     #[schemars(with = "Vec<Approver>")]
     pub approvers: Spanned<Vec<Approver>>,
+    /// Mailboxes that get a copy of every message that leaves, in the envelope only (P09). A held
+    /// message is copied when it is released.
+    #[serde(default)]
+    pub journal: Vec<Mailbox>,
     /// Mail the gateway itself writes.
     #[serde(default)]
     pub notices: Notices,
@@ -192,20 +196,12 @@ impl Default for Roll {
 }
 
 /// Mail to many outsiders at once (P02).
-#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bulk {
-    /// How many visible external addresses are still no bulk; one more forces Bcc.
-    pub threshold: usize,
     /// What stands in an emptied `To:`, an address of the school. Without it the `From:` address.
     #[schemars(with = "Option<Mailbox>")]
     pub to_address: Option<Spanned<Mailbox>>,
-}
-
-impl Default for Bulk {
-    fn default() -> Self {
-        Self { threshold: 10, to_address: None }
-    }
 }
 
 /// The text under every message that leaves (P01).

@@ -79,6 +79,7 @@ impl Resolver<'_, '_> {
             rules: file.rules.folder.map(|folder| self.folder(folder, "rules.folder")),
             roll_max_age: file.roll.max_age.0,
             bulk,
+            journal: file.journal.into_iter().map(|mailbox| mailbox.0).collect(),
             disclaimer: self.disclaimer(file.disclaimer),
             retention: self.retention(file.retention),
             default_hop: self.hop(file.next_hops.default),
@@ -163,10 +164,7 @@ impl Resolver<'_, '_> {
         if let Some(address) = &bulk.to_address {
             self.must_be_own(address.referenced, &address.value.0, school);
         }
-        settings::Bulk {
-            threshold: bulk.threshold,
-            to_address: bulk.to_address.map(|address| address.value.0),
-        }
+        settings::Bulk { to_address: bulk.to_address.map(|address| address.value.0) }
     }
 
     fn notices_from(

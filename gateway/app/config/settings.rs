@@ -41,6 +41,8 @@ pub struct Settings {
     pub roll_max_age: Duration,
     /// Bulk mail.
     pub bulk: Bulk,
+    /// Who gets a copy of every message that leaves.
+    pub journal: Vec<Address>,
     /// `None` where another system appends it.
     pub disclaimer: Option<Disclaimer>,
     /// Retention classes.
@@ -202,8 +204,6 @@ pub struct Inspection {
 /// Bulk mail.
 #[derive(Debug, Clone)]
 pub struct Bulk {
-    /// How many visible external addresses are still no bulk.
-    pub threshold: usize,
     /// What stands in an emptied `To:`; `None` means the `From:` address.
     pub to_address: Option<Address>,
 }

@@ -57,7 +57,7 @@ fn the_least_configuration_has_every_default() {
     assert_eq!(settings.monitor_header, None);
     assert_eq!(settings.inspection.deadline.as_secs(), 20);
     assert_eq!(settings.limits.message_size, 35 << 20);
-    assert_eq!(settings.bulk.threshold, 10);
+    assert_eq!(settings.journal, []);
     assert_eq!(settings.retention.classes.get("standard"), Some(&3));
     assert_eq!(settings.notices_from.as_str(), "postmaster@hill.example");
     assert_eq!(settings.holds.escalate_after_school_hours, 4);

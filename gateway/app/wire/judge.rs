@@ -82,10 +82,12 @@ pub async fn judge(settings: &Settings, store: &Store, clock: &Clock) -> anyhow:
 
 fn warn_of_roll(settings: &Settings, roll: &Roll, clock: &Clock) {
     let today = clock.now().to_zoned(settings.school.time_zone.clone()).date();
+    let max_age = i64::try_from(settings.roll_max_age.as_secs()).unwrap_or(i64::MAX);
+    let oldest = today.checked_sub(jiff::SignedDuration::from_secs(max_age)).unwrap_or(today);
     let trouble = match roll.status(today) {
         RollStatus::Missing => "there is no roll, so pupils' names are not found",
-        RollStatus::Stale(_) => "the roll is old, so new pupils are not found",
-        RollStatus::Fresh(_) => return,
+        _ if roll.is_older_than(oldest) => "the roll is old, so new pupils are not found",
+        RollStatus::Fresh(_) | RollStatus::Stale(_) => return,
     };
     tracing::warn!(remedy = "schoolgate roll import", "{trouble}");
 }
@@ -123,7 +125,7 @@ fn intake_settings(settings: &Settings) -> anyhow::Result<intake::Settings> {
         close_after: settings.holds.close_after_school_days,
         calendar: settings.calendar.clone(),
         approvers: settings.approvers.clone(),
-        journal: Vec::new(),
+        journal: settings.journal.clone(),
     })
 }
 

@@ -21,7 +21,7 @@ pub enum LoopMark {
 }
 
 /// Reads the loop fields of a message as it came in. `seal` is the keyed HMAC with which
-/// [`plan`](super::plan) made them.
+/// [`plan`](super::plan()) made them.
 pub fn loop_mark(message: &Message, seal: &dyn Fn(&[&[u8]]) -> String) -> LoopMark {
     let mut marks = message.fields_named(LOOP_FIELD).peekable();
     if marks.peek().is_none() {
