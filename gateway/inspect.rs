@@ -258,4 +258,122 @@ mod tests {
         let seen = inspect(Mode::Enforce, &["LADO@council.example"], header, "asthma");
         assert_eq!(seen.verdict.outcome, Outcome::Hold);
     }
+
+    #[test]
+    fn markup_inside_a_word_hides_nothing_and_a_bare_term_holds_nothing() {
+        let header = "To: parent@mail.example\r\nSubject: x\r\nMIME-Version: 1.0\r\n\
+            Content-Type: text/html; charset=utf-8";
+        let body = "<p>Tom Br<b>own</b> needs his <i>Epi</i><span>Pen</span>.</p>";
+        let seen = inspect(Mode::Enforce, &[PARENT], header, body);
+        assert_eq!(rules(&seen), ["pupil-name", "health-of-person"]);
+        assert!(seen.findings.iter().all(|one| one.place.to_string() == "body-html"));
+        assert_eq!(seen.verdict.outcome, Outcome::Hold);
+        let seen = inspect(Mode::Enforce, &[PARENT], header, "<p>An EpiPen is in the office.</p>");
+        assert_eq!(rules(&seen), ["health-terms"]);
+        assert_eq!(seen.verdict.outcome, Outcome::Deliver);
+    }
+
+    fn with_file(mode: Mode, to: &str, media_type: &str, name: &str, data: &str) -> Inspection {
+        let header = format!(
+            "To: {to}\r\nSubject: x\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/mixed; boundary=b"
+        );
+        let body = format!(
+            "--b\r\nContent-Type: text/plain\r\n\r\nPlease see the file.\r\n\
+             --b\r\nContent-Type: {media_type}\r\n\
+             Content-Disposition: attachment; filename=\"{name}\"\r\n\r\n{data}\r\n--b--"
+        );
+        inspect(mode, &[to], &header, &body)
+    }
+
+    fn held_by(inspection: &Inspection) -> Vec<&str> {
+        let holds = inspection.verdict.reasons.iter().filter(|r| r.outcome == Outcome::Hold);
+        holds.map(|reason| &*reason.rule).collect()
+    }
+
+    #[test]
+    fn a_list_in_an_attachment_is_read_and_held() {
+        let csv = "surname,forename,note\r\nKhan,Amira,asthma";
+        let seen = with_file(Mode::Enforce, PARENT, "text/csv", "class.csv", csv);
+        assert_eq!(held_by(&seen), ["data-outside"]);
+        assert_eq!(rules(&seen), ["pupil-name", "health-of-person"]);
+        assert!(seen.findings.iter().all(|f| f.place.to_string() == "attachment:class.csv"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_held_outside_and_delivered_inside() {
+        let send = |mode, to| with_file(mode, to, "application/pdf", "report.pdf", "%PDF-1.7");
+        let seen = send(Mode::Enforce, PARENT);
+        assert_eq!(seen.attachments[0].protection, crate::policy::Protection::Unknown);
+        assert_eq!(held_by(&seen), ["not-inspectable"]);
+        assert_eq!(held_by(&send(Mode::Enforce, "x@council.example")), ["not-inspectable"]);
+        let seen = send(Mode::Enforce, "head@school.example");
+        assert_eq!(seen.verdict.outcome, Outcome::Deliver);
+        let seen = send(Mode::Monitor, PARENT);
+        assert_eq!(seen.verdict.outcome, Outcome::Deliver);
+        assert_eq!(&*seen.verdict.would_hold[0].rule, "not-inspectable");
+    }
+
+    #[test]
+    fn personal_data_to_many_is_held_and_still_hidden_on_release() {
+        let all: Vec<String> = (0..11).map(|n| format!("p{n}@mail.example")).collect();
+        let header = format!("To: {}\r\nSubject: x", all.join(",\r\n "));
+        let seen = inspect(Mode::Enforce, &[PARENT], &header, "Tom Brown has asthma.");
+        assert_eq!(held_by(&seen), ["data-outside", "bulk-sensitive"]);
+        assert_eq!(seen.verdict.actions, [Action::ForceBcc, Action::AppendDisclaimer]);
+        let ten = format!("To: {}\r\nSubject: x", all[..10].join(",\r\n "));
+        let seen = inspect(Mode::Enforce, &[PARENT], &ten, "Hello");
+        assert_eq!(seen.verdict.actions, [Action::AppendDisclaimer]);
+    }
+
+    /// Through the whole way: a school's own words with their own confidence, a refused file
+    /// ending, and a hold that monitor mode keeps.
+    #[test]
+    fn rules_of_ones_own_work_end_to_end() {
+        let own = r"
+find:
+  - { id: club, title: Club, clause: P16, category: conduct, confidence: high, terms: [secret club], examples: { match: [the secret club] } }
+decide:
+  - id: keep-club
+    title: Keep
+    clause: P16
+    when: { findings: { rules: [club], confidence: high } }
+    then: { outcome: hold, monitor: keep, text: It names the club. }
+    examples: { match: [{ findings: [conduct], by: club }] }
+  - id: no-xyz
+    title: No xyz
+    clause: P12
+    when: { attachments: { extensions: [xyz] } }
+    then: { outcome: reject, text: No such files. }
+    examples: { match: [{ attachment: a.xyz }] }
+";
+        let mut files = Ruleset::shipped_files();
+        files.push(("own.yaml".to_owned(), own.to_owned()));
+        let rules = Arc::new(Ruleset::load(&files).unwrap());
+        let judge = |name: &str, data: &str| {
+            let shipped = inspector(Mode::Monitor);
+            let source = Arc::new(InProcess::default());
+            let roll = Roll::default();
+            let own =
+                Inspector::new(Arc::clone(&rules), &roll, shipped.school, Mode::Monitor, source);
+            let raw = format!(
+                "From: office@school.example\r\nTo: {PARENT}\r\nMIME-Version: 1.0\r\n\
+                 Content-Type: text/plain\r\nContent-Disposition: attachment; \
+                 filename=\"{name}\"\r\n\r\n{data}\r\n"
+            );
+            let envelope = Envelope {
+                reverse_path: None,
+                recipients: vec![Address::parse(PARENT).unwrap()],
+                eight_bit: false,
+                smtp_utf8: false,
+            };
+            let message = Message::parse(raw.into_bytes().into(), &Limits::default());
+            own.unwrap().inspect(&envelope, &message).verdict
+        };
+        let verdict = judge("a.txt", "Join the Secret Club");
+        assert_eq!((verdict.outcome, &*verdict.reasons[0].rule), (Outcome::Hold, "keep-club"));
+        let verdict = judge("a.XYZ", "Hello");
+        assert_eq!((verdict.outcome, &*verdict.reasons[0].rule), (Outcome::Reject, "no-xyz"));
+        assert_eq!(judge("a.txt", "Hello").outcome, Outcome::Deliver);
+    }
 }
