@@ -84,6 +84,8 @@ impl Store {
         clock: Clock,
         disk: Disk,
     ) -> Result<Self, StoreError> {
+        // A roll may be imported before the gateway has ever run.
+        disk.make_folder(folder).map_err(StoreError::disk("make the data folder"))?;
         Self::connect(folder, keys, clock, disk, None).await
     }
 
