@@ -12,9 +12,13 @@
 
 mod client;
 mod crash;
+mod decisions;
 mod docs;
+mod end_to_end;
 mod golden;
 mod holds;
+mod kill;
+mod postfix;
 mod properties;
 mod relay;
 mod relay_store;

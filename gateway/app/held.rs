@@ -24,6 +24,7 @@ use crate::store::Decision;
 use crate::store::DecisionOutcome;
 use crate::store::Hold;
 use crate::store::HoldFilter;
+use crate::store::HoldState;
 use crate::store::Loaded;
 use crate::store::Ruling;
 use crate::store::Store;
@@ -62,6 +63,13 @@ async fn open(target: &cli::HeldTarget) -> anyhow::Result<Opened> {
     let first = store.load(message).await?;
     check_approver(&settings, target, &hold, &first)?;
     Ok(Opened { store, hold, first })
+}
+
+/// How the hold was decided before. Its message may be gone by now, so it can't be asked for.
+async fn decided(target: &cli::HeldTarget) -> anyhow::Result<Option<HoldState>> {
+    let store = commands::beside(&Settings::load(&target.config.config)?).await?;
+    let state = find(&store, &target.id).await?.state;
+    Ok(matches!(state, HoldState::Released | HoldState::Refused).then_some(state))
 }
 
 /// By its whole id, or by a beginning that no other open hold shares.
@@ -132,6 +140,10 @@ async fn see(show: &cli::HeldShow) -> anyhow::Result<Exit> {
 }
 
 async fn decide(target: &cli::HeldTarget, ruling: Ruling) -> anyhow::Result<Exit> {
+    if let Some(state) = decided(target).await? {
+        out::complain(&format!("{} is already decided: {}", target.id, state.id()));
+        return Ok(Exit::Refused);
+    }
     let Opened { store, hold, first } = open(target).await?;
     if ruling == Ruling::Release && !can_leave(&first) {
         out::complain(
