@@ -106,7 +106,7 @@ async fn kill_again_and_again(gateway: &mut Gateway, traffic: &Traffic, moments:
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_answered_with_250_outlives_kills_at_any_moment() {
-    let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64 | 1;
+    let seed = u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos()) | 1;
     println!("seed: {seed}");
     let sink = next_hop(Manners::default()).await;
     let mut gateway = Gateway::start(sink.address().port(), "").await;
