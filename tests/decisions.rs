@@ -116,3 +116,19 @@ async fn a_message_split_by_its_client_is_one_hold_and_one_release() {
     assert_eq!(to(&sink, second).len(), 1);
     assert_eq!(count(&sink, "Subject: Your message waits for approval"), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_does_not_decide_about_mail_of_their_own() {
+    let sink = next_hop(Manners::default()).await;
+    let gateway = Gateway::start(sink.address().port(), "").await;
+    assert!(gateway.send(HEAD, &[OUTSIDE], &message()).await.starts_with("250 "));
+    let id = only_hold(&gateway).await;
+    for verb in [&["release"][..], &["refuse"], &["show", "--reveal"]] {
+        let refused = gateway.hold(verb, &id, HEAD).await;
+        assert_ne!(refused.code, 0, "{verb:?}");
+        assert_masked(&refused.out);
+        assert!(refused.complaint.contains("is the sender"), "{}", refused.complaint);
+    }
+    assert_eq!(only_hold(&gateway).await, id);
+    assert!(to(&sink, OUTSIDE).is_empty());
+}
